@@ -1,0 +1,499 @@
+/**
+ * A queue of a controller: one connection, its command slots, and each command's way from capsule to answer. A
+ * connection is a queue without number until its Connect was accepted.
+ *
+ * Why nothing is executed after `kill`: commands start in `#start` only, which refuses then; `busy` counts those that
+ * were started before, and ghosts. When it is 0 after a kill, no command of this queue can change data any more.
+ */
+import { assert } from '../base/assert.ts';
+import { breakage, type Breakage } from '../fabric/nvme-tcp/breakage.ts';
+import { Connection, type ConnectionOwner } from '../fabric/nvme-tcp/connection.ts';
+import { adminInCapsuleBytes, fes, pduType, sglType } from '../fabric/nvme-tcp/constants.ts';
+import { capsuleCmd } from '../fabric/nvme-tcp/pdu.ts';
+import {
+  sqe,
+  sqeCid,
+  sqeFlagsAreRight,
+  sqeOpcode,
+  sqeSglLength,
+  sqeSglOffset,
+  sqeSglType,
+} from '../fabric/nvme-tcp/sqe.ts';
+import type { Memory, Timer } from '../io/contract.ts';
+import { Answers } from './answers.ts';
+import type { BufferPool } from './buffers.ts';
+import { type Command, type CommandOwner, phase } from './command.ts';
+import type { Controller } from './controller.ts';
+import type { Port } from './port.ts';
+import { acceptH2cData, beginAsking, h2cDataDone } from './r2t.ts';
+import { sc } from './status-codes.ts';
+import { Slots } from './slots.ts';
+import type { Subsystem } from './subsystem.ts';
+
+/** What the commands of a queue mean: there is one for connections without queue, one for admin, one for I/O. */
+export interface CommandHandler {
+  /**
+   * Reads a new entry at `at` and fills in the command: above all `dataLength` and `toHost`. What is not `success` is
+   * answered at once.
+   */
+  accept(queue: Queue, command: Command, view: DataView, at: number): number;
+  /** All data is there, or room for it. Ends in `queue.complete`, now or later. */
+  execute(queue: Queue, command: Command): void;
+  /** The command's block request came back. */
+  requestDone(queue: Queue, command: Command): void;
+}
+
+/** Byte of the cid in a command capsule. */
+const cidOffset = capsuleCmd.sqe + sqe.cid;
+
+export class Queue implements ConnectionOwner, CommandOwner {
+  readonly subsystem: Subsystem;
+  readonly port: Port;
+  readonly connection: Connection;
+  readonly memory: Memory;
+  readonly slots = new Slots();
+  readonly #answers: Answers;
+  handler: CommandHandler;
+  controller: Controller | null = null;
+  /** -1 before Connect. */
+  qid = -1;
+  entries = 1;
+  /** SUCCESS may stand for the response of a read: there is no SQ flow control (NVMe/TCP, "C2HData PDU"). */
+  successAllowed = false;
+  flowControl = true;
+  /** Commands that are executing, and ghosts. */
+  busy = 0;
+  /** Nothing is executed any more. */
+  killed = false;
+  detached = false;
+  /** Why it ended, one of `breakage`; `none` when we ended it ourselves. */
+  ended: Breakage = breakage.none;
+  /** Length of the H2CData that is being received, and the R2T place that it answers. */
+  incomingBytes = 0;
+  incomingPlace = 0;
+  /** Command capsules received; only ever compared. */
+  capsules = 0;
+  #sqhd = 0;
+  /** A connection that is ready sends its Connect within a bounded time. */
+  readonly #deadline: Timer;
+  /** Data of admin and fabrics commands: one at a time, because the connection waits and they are executed at once. */
+  #private: number;
+
+  constructor(subsystem: Subsystem, port: Port, handler: CommandHandler) {
+    const { io, config } = subsystem;
+    this.subsystem = subsystem;
+    this.port = port;
+    this.handler = handler;
+    this.memory = io.memory;
+    this.connection = new Connection(io, 'controller', this, {
+      digests: (config.headerDigest ? 1 : 0) | (config.dataDigest ? 2 : 0),
+      maxH2cData: config.limits.maxh2cdata,
+      maxInCapsule: adminInCapsuleBytes,
+      handshakeMs: config.connectTimeout,
+      receiveBytes: config.receiveBytes,
+    });
+    this.#private = io.memory.allocate(adminInCapsuleBytes, 4096);
+    this.#answers = new Answers(this, 1);
+    this.#deadline = io.timer(() => this.connection.abort());
+    this.slots.grow(io, this, 1, true);
+  }
+
+  /**
+   * The Connect was accepted: from here on this is queue `qid` of `controller`. The Connect itself is still to be
+   * answered, in a slot that stays.
+   */
+  become(controller: Controller, qid: number, entries: number, handler: CommandHandler, flowControl: boolean): void {
+    assert(this.qid < 0, 'a queue is connected twice');
+    this.#deadline.disarm();
+    this.controller = controller;
+    this.qid = qid;
+    this.entries = entries;
+    this.handler = handler;
+    this.flowControl = flowControl;
+    this.successAllowed = !flowControl && this.subsystem.config.c2hSuccess;
+    this.#sqhd = 1 % entries;
+    this.slots.grow(this.subsystem.io, this, 2 * entries, qid === 0);
+    this.#answers.grow(2 * entries);
+    const inCapsule = this.subsystem.config.limits.inCapsuleBytes;
+    this.connection.setMaxInCapsule(qid === 0 ? adminInCapsuleBytes : inCapsule);
+  }
+
+  /** SQHD as responses carry it: reserved, all ones, where there is no flow control. */
+  get reportedSqhd(): number {
+    return this.flowControl ? this.#sqhd : 0xffff;
+  }
+
+  /** Ends the connection. What executes now ends by itself; held writes may become ghosts. Harmless when repeated. */
+  abort(): void {
+    this.connection.abort();
+  }
+
+  /** Ends the connection and lets no further command start. Harmless when repeated. */
+  kill(): void {
+    this.killed = true;
+    this.connection.abort();
+  }
+
+  // From the connection
+
+  onReady(): void {
+    this.#deadline.arm(this.subsystem.config.connectTimeout);
+  }
+
+  onPdu(type: number, place: number, dataBytes: number): void {
+    if (this.port.faults.blackhole || this.killed) {
+      if (dataBytes > 0) this.connection.discardData();
+      return;
+    }
+    if (type === pduType.capsuleCmd) {
+      this.#capsule(place + capsuleCmd.sqe, dataBytes);
+      return;
+    }
+    const fault = acceptH2cData(this, place);
+    if (fault !== 0) {
+      this.connection.discardData();
+      this.connection.terminate(fault & 0xff, fault >>> 8);
+    }
+  }
+
+  onData(tag: number, intact: boolean): void {
+    const command = this.slots.at(tag);
+    if (!intact) command.status = sc.transientTransportError;
+    if (command.phase === phase.gathering) {
+      if (!h2cDataDone(this, command)) {
+        if (command.asked < command.dataLength) this.#answers.send(command);
+        return;
+      }
+    } else {
+      assert(command.phase === phase.receiving, 'data came for a command that wants none');
+      command.moved = command.dataLength;
+    }
+    // A wrong digest spoils this command only (NVMe/TCP, "Data digest error"): it is answered, not executed.
+    if (command.status === 0) this.#ready(command);
+    else this.#answer(command);
+  }
+
+  onSent(tag: number): void {
+    const command = this.slots.at(tag);
+    command.sends -= 1;
+    if (command.sends === 0 && command.answered) this.#release(command);
+  }
+
+  onSendRoom(): void {
+    this.#answers.pump();
+  }
+
+  onBroken(how: Breakage): void {
+    this.ended = how;
+  }
+
+  onDetached(): void {
+    this.#deadline.disarm();
+    for (const command of this.slots.commands) {
+      switch (command.phase) {
+        case phase.idle:
+        case phase.ghost:
+          break;
+        case phase.starved:
+        case phase.executing:
+          command.orphan = true;
+          break;
+        case phase.held:
+          this.port.faults.execution.remove(command);
+          command.orphan = true;
+          if (this.#becomesGhost(command)) {
+            command.phase = phase.ghost;
+            this.busy += 1;
+            this.port.faults.ghosts.holdFor(command, this.port.faults.ghostDelay);
+            this.subsystem.stats.ghostsMade += 1;
+          } else {
+            this.#release(command);
+          }
+          break;
+        case phase.delayed:
+          this.port.faults.answers.remove(command);
+          this.#release(command);
+          break;
+        default:
+          this.#release(command);
+      }
+    }
+    this.#answers.clear();
+    this.detached = true;
+    this.port.queueDetached(this);
+    this.controller?.queueDetached(this);
+    this.#checkIdle();
+  }
+
+  // A command's way
+
+  /** A command capsule: `at` is its entry. */
+  #capsule(at: number, dataBytes: number): void {
+    const { view } = this.memory;
+    const cid = sqeCid(view, at);
+    const twice = this.slots.cidInUse(cid);
+    if (twice || !this.slots.available) {
+      // A cid that is in use, or more commands than the queue has entries: nothing that follows can be trusted.
+      if (dataBytes > 0) this.connection.discardData();
+      this.connection.terminate(twice ? fes.invalidHeaderField : fes.limitExceeded, twice ? cidOffset : 0);
+      return;
+    }
+    const command = this.slots.take(cid);
+    const next = this.#sqhd + 1;
+    this.#sqhd = next === this.entries ? 0 : next;
+    this.capsules += 1;
+    this.subsystem.stats.commands += 1;
+    command.opcode = sqeOpcode(view, at);
+    const status = sqeFlagsAreRight(view, at) ? this.handler.accept(this, command, view, at) : sc.invalidField;
+    if (status !== sc.success) {
+      if (dataBytes > 0) this.connection.discardData();
+      command.status = status;
+      this.#answer(command);
+      return;
+    }
+    const length = command.dataLength;
+    if (length === 0 || command.toHost) {
+      if (dataBytes > 0) this.connection.discardData();
+      if (length > 0 && !this.#takeBuffer(command, this.subsystem.buffers)) return;
+      this.#ready(command);
+      return;
+    }
+    if (sqeSglType(view, at) === sglType.inCapsule) this.#inCapsule(command, dataBytes);
+    else {
+      if (dataBytes > 0) this.connection.discardData();
+      if (this.#takeBuffer(command, this.subsystem.buffers)) this.#gather(command);
+    }
+  }
+
+  /** The descriptor of an entry, for handlers: whether it fits a command with `length` bytes of data. */
+  checkSgl(view: DataView, at: number, length: number, toHost: boolean): number {
+    const type = sqeSglType(view, at);
+    if (sqeSglLength(view, at) !== length) return sc.dataSglLengthInvalid;
+    if (type === sglType.transport) return sc.success;
+    if (type !== sglType.inCapsule || toHost) return sc.sglTypeInvalid;
+    const most = this.qid > 0 ? this.subsystem.config.limits.inCapsuleBytes : adminInCapsuleBytes;
+    return sqeSglOffset(view, at) !== 0 || length > most ? sc.sglOffsetInvalid : sc.success;
+  }
+
+  #inCapsule(command: Command, dataBytes: number): void {
+    if (dataBytes !== command.dataLength) {
+      if (dataBytes > 0) this.connection.discardData();
+      command.status = sc.dataSglLengthInvalid;
+      this.#answer(command);
+      return;
+    }
+    if (this.qid <= 0) {
+      command.phase = phase.receiving;
+      command.buffer = this.#private;
+      command.pool = null;
+      this.connection.receiveData(this.#private, command.tag);
+      return;
+    }
+    // A pool of its own: what waits here holds up its connection, and with it data that other buffers wait for. These
+    // buffers wait for nothing but the device, so they always come back.
+    if (!this.#takeBuffer(command, this.subsystem.capsuleBuffers)) return;
+    command.phase = phase.receiving;
+    this.connection.receiveData(command.buffer, command.tag);
+  }
+
+  #takeBuffer(command: Command, pool: BufferPool): boolean {
+    const place = pool.take(command.dataLength);
+    command.pool = pool;
+    if (place >= 0) {
+      command.buffer = place;
+      return true;
+    }
+    command.phase = phase.starved;
+    pool.wait(command.dataLength, command);
+    this.subsystem.stats.bufferWaits += 1;
+    return false;
+  }
+
+  onCommandBuffer(command: Command): void {
+    if (command.orphan || this.killed) {
+      // After a kill it waits for the detachment like all others, so that nothing is given back twice.
+      if (command.orphan) this.#release(command);
+      else command.phase = phase.parked;
+      return;
+    }
+    if (command.toHost) this.#ready(command);
+    else if (command.pool === this.subsystem.capsuleBuffers) {
+      command.phase = phase.receiving;
+      this.connection.receiveData(command.buffer, command.tag);
+    } else this.#gather(command);
+  }
+
+  #gather(command: Command): void {
+    command.phase = phase.gathering;
+    beginAsking(command);
+    this.#answers.send(command);
+  }
+
+  /** All data is there, or there is none. */
+  #ready(command: Command): void {
+    const faults = this.port.faults;
+    if (faults.active && this.qid > 0) {
+      if (faults.forcedCount > 0) {
+        faults.forcedCount -= 1;
+        faults.changed();
+        command.status = faults.forcedStatus;
+        this.#answer(command);
+        return;
+      }
+      const changesData = !command.toHost && command.opcode !== 0;
+      if (faults.execution.holds && (changesData || !faults.executionOfWritesOnly)) {
+        command.phase = phase.held;
+        faults.execution.hold(command);
+        return;
+      }
+    }
+    this.#start(command);
+  }
+
+  #start(command: Command): void {
+    if (this.killed) {
+      command.phase = phase.parked;
+      return;
+    }
+    command.phase = phase.executing;
+    this.busy += 1;
+    this.handler.execute(this, command);
+  }
+
+  /** A fault held it back before execution, and lets it go now. */
+  heldExecution(command: Command): void {
+    this.#start(command);
+  }
+
+  /** A ghost's time has come: it is executed, and nobody is told. */
+  ghostExecution(command: Command): void {
+    command.phase = phase.executing;
+    this.subsystem.stats.ghostsExecuted += 1;
+    this.handler.execute(this, command);
+  }
+
+  #becomesGhost(command: Command): boolean {
+    return this.qid > 0 && !this.killed && this.port.faults.ghostDelay >= 0 && !command.toHost && command.opcode !== 0;
+  }
+
+  /** Its ghosts are gone, or run now: for a reset of the controller. */
+  endGhosts(): void {
+    const { ghosts, ghostsRunOnReset } = this.port.faults;
+    for (const command of this.slots.commands) {
+      if (command.phase !== phase.ghost) continue;
+      ghosts.remove(command);
+      if (ghostsRunOnReset) {
+        this.ghostExecution(command);
+      } else {
+        this.busy -= 1;
+        this.#release(command);
+      }
+    }
+    this.#checkIdle();
+  }
+
+  onCommandExecuted(command: Command): void {
+    this.handler.requestDone(this, command);
+  }
+
+  /** For handlers: the command was executed. */
+  complete(command: Command, status: number): void {
+    assert(command.phase === phase.executing, 'a command is completed that does not execute');
+    command.status = status;
+    this.busy -= 1;
+    if (command.orphan) {
+      this.#release(command);
+      this.controller?.queueQuieter();
+      this.#checkIdle();
+      return;
+    }
+    if (this.killed) {
+      command.phase = phase.parked;
+      this.controller?.queueQuieter();
+      return;
+    }
+    this.#answer(command);
+  }
+
+  /** A command with this identifier that can still be called back: held before execution, or after. Null if none. */
+  heldCommand(cid: number): Command | null {
+    for (const command of this.slots.commands) {
+      if (command.cid !== cid) continue;
+      if (command.phase === phase.held || command.phase === phase.parked) return command;
+    }
+    return null;
+  }
+
+  /** For the admin handler: an Asynchronous Event Request waits; it does not execute. */
+  park(command: Command): void {
+    command.phase = phase.parked;
+    this.busy -= 1;
+  }
+
+  /** For the admin handler: a parked or held command ends. */
+  unpark(command: Command, status: number, dword0: number): void {
+    if (command.orphan || this.detached || this.killed) return;
+    command.status = status;
+    command.dword0 = dword0;
+    this.#answer(command);
+  }
+
+  #answer(command: Command): void {
+    const faults = this.port.faults;
+    if (faults.active) {
+      if (faults.answers.holds) {
+        command.phase = phase.delayed;
+        faults.answers.hold(command);
+        return;
+      }
+      if (faults.blackhole) {
+        this.#swallow(command);
+        return;
+      }
+    }
+    command.phase = phase.answering;
+    command.moved = 0;
+    this.#answers.send(command);
+  }
+
+  /** A fault held its answer back, and lets it go now. */
+  heldAnswer(command: Command): void {
+    if (this.port.faults.blackhole) {
+      this.#swallow(command);
+      return;
+    }
+    command.phase = phase.answering;
+    command.moved = 0;
+    this.#answers.send(command);
+  }
+
+  // Ends
+
+  /** The last byte of the command's answer is queued: the host may use its cid again. */
+  answered(command: Command): void {
+    command.answered = true;
+    this.slots.forgetCid(command);
+    if (command.sends === 0) this.#release(command);
+  }
+
+  /** Its answer is dropped: a fault swallows it. */
+  #swallow(command: Command): void {
+    this.slots.forgetCid(command);
+    this.#release(command);
+  }
+
+  #release(command: Command): void {
+    this.slots.give(command);
+    if (this.detached) this.#checkIdle();
+  }
+
+  /** Nothing of a detached queue is in use any more: its memory goes back. */
+  #checkIdle(): void {
+    if (!this.detached || !this.slots.allFree || this.#private < 0) return;
+    this.memory.free(this.#private);
+    this.#private = -1;
+    this.connection.release();
+    this.port.queueGone(this);
+    this.controller?.queueGone(this);
+  }
+}

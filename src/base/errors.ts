@@ -1,0 +1,191 @@
+/**
+ * The one table of coded errors: everything that can go wrong for a user has a stable code here, with a
+ * hint that says what to do and the exit code with which the command line ends.
+ */
+
+/** Exit codes of the command line. 0 is success; shells and systemd use 126 and above themselves. */
+export const EXIT = {
+  /** Something failed that no other class names. */
+  failure: 1,
+  /** The command was typed wrongly: unknown option, malformed URL or size. */
+  usage: 2,
+  /** This host lacks something: rights, a kernel feature, a module, a program. */
+  host: 3,
+  /** The array cannot be reached, or what answers there does not speak the protocol. */
+  unreachable: 4,
+  /** The array answered and said no: unknown subsystem or namespace, not permitted, unsupported format. */
+  refused: 5,
+  /** It is already there, or in use: a name that is taken, a device with holders. */
+  busy: 6,
+  /** What was named does not exist on this host. */
+  notFound: 7,
+} as const;
+
+export interface ErrorRow {
+  /** What the reader can do about it, as one sentence. */
+  readonly hint: string;
+  /** Exit code of the command line, one of EXIT. */
+  readonly exit: number;
+  /** True if the same request may safely be sent again over another path. */
+  readonly retryElsewhere: boolean;
+}
+
+function row(exit: number, hint: string, retryElsewhere = false): ErrorRow {
+  return { hint, exit, retryElsewhere };
+}
+
+/** One line a row; codes are stable once released. Grouped by room, in the order of the rooms. */
+const TABLE = {
+  // base
+  assertion: row(EXIT.failure, 'This is a bug in Causeway: please report it with the stack trace.'),
+  'invalid-argument': row(EXIT.usage, 'Correct the value; `causeway <command> --help` lists what is accepted.'),
+  'invalid-size': row(
+    EXIT.usage,
+    'Write a size as a whole number with an optional unit, for example 4096, 512m or 1g.',
+  ),
+  'invalid-duration': row(EXIT.usage, 'Write a duration as a number with its unit, for example 500ms, 10s or 2m.'),
+
+  // native
+  'out-of-memory': row(EXIT.host, 'Free memory, or lower the payload memory budget and the number of devices.'),
+
+  // uring
+  'io-uring-unavailable': row(
+    EXIT.host,
+    'Use Linux 5.11 or later with io_uring switched on (`sysctl kernel.io_uring_disabled=0`).',
+  ),
+
+  // io
+  'address-in-use': row(EXIT.busy, 'Choose another port, or end the program that listens there (`ss -ltnp` names it).'),
+  'address-not-available': row(EXIT.host, 'Give this address to an interface of this host, or choose another one.'),
+  'file-open': row(EXIT.host, 'Check that the file exists and that its permissions allow this.'),
+  'simulation-stuck': row(
+    EXIT.failure,
+    'Run the simulation again with the seed that the message names, and look at what was under way.',
+  ),
+
+  // block
+
+  // filters
+
+  // fabric
+  'invalid-nqn': row(EXIT.usage, 'Write the name as the array shows it, for example nqn.2014-08.org.example:volume1.'),
+  'nvme-malformed': row(
+    EXIT.unreachable,
+    'Check that an NVMe/TCP array listens there; if it does, its firmware breaks the specification.',
+  ),
+  'nvme-too-large': row(EXIT.refused, 'Causeway serves volumes and counts below 2^53; choose a smaller volume.'),
+  'nvme-unsupported-controller': row(
+    EXIT.refused,
+    'This controller needs what Causeway does not do; ask the array for an NVM controller over TCP.',
+  ),
+  'nvme-unsupported-namespace': row(
+    EXIT.refused,
+    'Format the namespace with blocks of 512 or 4096 bytes, without metadata or protection information.',
+  ),
+  'nvme-no-namespace': row(
+    EXIT.refused,
+    'Choose a namespace that the array shows to this host (`causeway discover` lists them).',
+  ),
+  'invalid-url': row(
+    EXIT.usage,
+    'Write a volume as nvme+tcp://host[:port][,host[:port]…]/subsystem-nqn[?nsid=N], or a bare nvme+tcp://host:8009 to discover.',
+  ),
+  'nvme-unreachable': row(
+    EXIT.unreachable,
+    'Check the address, that the array listens there (I/O port 4420, discovery 8009) and that no firewall is in between.',
+    true,
+  ),
+  'nvme-not-nvme-tcp': row(
+    EXIT.unreachable,
+    'Something else listens on this port: give the port of an NVMe/TCP service (4420 for volumes, 8009 for discovery).',
+  ),
+  'nvme-connection-lost': row(
+    EXIT.unreachable,
+    'Check the network and the array; Causeway goes on trying over this and other paths.',
+    true,
+  ),
+  'nvme-timeout': row(
+    EXIT.unreachable,
+    'The array is reachable but does not answer in time: check its health and the network between.',
+    true,
+  ),
+  'nvme-connect-refused': row(
+    EXIT.refused,
+    'Check the subsystem name (`causeway discover` lists the names) and that the array allows this host.',
+  ),
+  'nvme-authentication-required': row(
+    EXIT.refused,
+    'Allow this host on the array without authentication: Causeway cannot authenticate yet.',
+  ),
+  'nvme-command-failed': row(EXIT.refused, 'Look at the array, which refused a command that it should know.'),
+  'nvme-not-ready': row(EXIT.unreachable, 'The controller does not become ready: check the health of the array.', true),
+  'nvme-no-identifier': row(
+    EXIT.refused,
+    'Give the namespace an NGUID, UUID or EUI-64 on the array: without one its paths cannot be told to be one volume.',
+  ),
+  'discovery-unstable': row(
+    EXIT.unreachable,
+    'The array keeps changing its discovery log; try again when its configuration rests.',
+    true,
+  ),
+
+  // multipath
+
+  // kernel
+  'kernel-device-unavailable': row(
+    EXIT.host,
+    'Run `causeway doctor`: it names what this host lacks for a kernel device, and the command that mends it.',
+  ),
+  'kernel-device-failed': row(EXIT.host, 'Look into the kernel log (`dmesg | tail`) and run `causeway doctor`.'),
+  'kernel-device-busy': row(
+    EXIT.busy,
+    'Unmount it and end the programs that use it, or force it: then they get input/output errors.',
+  ),
+  'device-name-taken': row(EXIT.busy, 'Choose another name, or detach the device that has it.'),
+
+  // host
+  'reactor-stuck': row(EXIT.failure, 'This is a bug in Causeway, or the machine stood still: please report it.'),
+
+  // array
+
+  // cli
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof TABLE;
+
+/** The whole table, for documentation and for tests that walk it. */
+export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = TABLE;
+
+export interface CausewayErrorOptions {
+  /** Replaces the row's hint where the place that throws knows the exact mend. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** An error that a user may see: `message` names the cause in one sentence, `hint` the mend. */
+export class CausewayError extends Error {
+  override readonly name = 'CausewayError';
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, options: CausewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint ?? errorTable[code].hint;
+  }
+
+  /** Exit code of the command line when this error ends it. */
+  get exit(): number {
+    return errorTable[this.code].exit;
+  }
+
+  /** True if the same request may safely be sent again over another path. */
+  get retryElsewhere(): boolean {
+    return errorTable[this.code].retryElsewhere;
+  }
+}
+
+/** True if `text` is a code of the table: for errors that arrive as data, from a worker or a control socket. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(TABLE, text);
+}

@@ -1,0 +1,543 @@
+/**
+ * One TCP connection that carries NVMe/TCP PDUs, for both roles: the host's end (initiator) and the controller's end
+ * (target). It exchanges ICReq and ICResp, gathers what is sent in a batch into one send, takes apart what arrives,
+ * and sees to digests and alignment. Which PDUs make sense is its owner's matter.
+ *
+ * Sending a PDU: `at = reserve(hlen)`; if that is -1 wait for `onSendRoom`; write the header with a writer of pdu.ts
+ * (`digests` and `alignment` are this connection's); then `queue(at)`, or `queueWithData(at, …)`.
+ * Receiving: `onPdu`; where it brings payload the owner answers `receiveData` or `discardData`, at once or later.
+ *
+ * Ends: by the peer's or our own fault `onBroken`, then `onDetached`; by `abort`, `terminate` or `close` only
+ * `onDetached`. From `onDetached` on no operation refers to any buffer, so payload memory may be given back, and the
+ * connection may be opened again. A connection that broke or was aborted takes PDUs no more (`reserve` returns -1).
+ */
+import { assert } from '../../base/assert.ts';
+import type { Address, Flushable, Io, Socket, SocketOwner, Task, Timer } from '../../io/contract.ts';
+import { type Breakage, breakage } from './breakage.ts';
+import { fes, pduFlag, pduType } from './constants.ts';
+import { crc32c, digestBytes } from './digest.ts';
+import {
+  alignmentOf,
+  ch,
+  icReq,
+  icResp,
+  termReq,
+  writeHeaderDigest,
+  writeIcReq,
+  writeIcResp,
+  writeTermReq,
+} from './pdu.ts';
+import { checkIcReq, checkIcResp, feiOf, fesOf, HeaderRules } from './pdu-check.ts';
+import { PduReceiver, type PduSink } from './pdu-receiver.ts';
+import { SendQueue } from './send-queue.ts';
+
+export type Role = 'host' | 'controller';
+
+/** Where a connection tells what happened. No call comes from inside a call of the connection's own methods. */
+export interface ConnectionOwner {
+  /** ICReq and ICResp were exchanged: PDUs may be sent. */
+  onReady(): void;
+  /**
+   * A PDU with a header that is right in itself (types that this role receives; digest, lengths and bounds checked)
+   * stands at `place` in memory. With `dataBytes` > 0 the connection receives nothing more until `receiveData` or
+   * `discardData` was called; the header stays in place until then, otherwise until this returns.
+   */
+  onPdu(type: number, place: number, dataBytes: number): void;
+  /** The payload of `receiveData` is there. `intact` is false if its digest was wrong; the connection goes on. */
+  onData(cookie: number, intact: boolean): void;
+  /** The memory of the payload that was queued with `cookie` is free of the send (once for each `queueWithData`). */
+  onSent(cookie: number): void;
+  /** `reserve` returned -1 before and may succeed now. */
+  onSendRoom(): void;
+  /** It is over; `onDetached` follows. `connection.errno`, `fes` and `fei` tell more. Sends may still be under way. */
+  onBroken(how: Breakage): void;
+  /** No operation refers to any buffer any more. Called once for each `open` or `adopt`. */
+  onDetached(): void;
+}
+
+export interface ConnectionOptions {
+  /** Host: asked for. Controller: agreed to when asked. Bits of `digestBit`. */
+  readonly digests?: number;
+  /** Host: R2Ts of one command that we take at once (1 or more). */
+  readonly maxR2t?: number;
+  /** Controller: MAXH2CDATA, a multiple of 4 and at least 4096. */
+  readonly maxH2cData?: number;
+  /** The most payload one received data PDU may bring. Controller: MAXH2CDATA if left out. */
+  readonly maxData?: number;
+  /** Controller: the most data in one command capsule; `setMaxInCapsule` changes it. */
+  readonly maxInCapsule?: number;
+  /** Size of the receive buffer, bytes. */
+  readonly receiveBytes?: number;
+  /** Room for headers that were not sent yet, bytes. */
+  readonly stagingBytes?: number;
+  /** Pieces (headers, payloads) that can wait to be sent; a power of two. */
+  readonly segments?: number;
+  /** Bound on connecting plus ICReq / ICResp, milliseconds. */
+  readonly handshakeMs?: number;
+  /** TCP_USER_TIMEOUT, milliseconds. */
+  readonly userTimeout?: number;
+}
+
+const phase = { idle: 0, connecting: 1, handshake: 2, ready: 3, terminating: 4, ending: 5 } as const;
+
+const defaultHandshakeMs = 5000;
+const defaultReceiveBytes = 256 * 1024;
+const defaultStagingBytes = 64 * 1024;
+const defaultSegments = 1024;
+const defaultMaxH2cData = 128 * 1024;
+/** No transfer of ours is larger, and a peer that announces more is not believed. */
+const defaultMaxData = 16 * 1024 * 1024;
+/**
+ * How long a termination request may take to leave and the peer to close before we abort. Short, because a host's fence
+ * begins only with the abort.
+ */
+const terminationMs = 100;
+/** Segments that one PDU can take: header, payload, data digest. */
+const segmentsPerPdu = 3;
+
+export class Connection implements SocketOwner, Flushable, PduSink, Task {
+  readonly role: Role;
+  owner: ConnectionOwner;
+  /** Agreed digests, bits of `digestBit`: for the writers of pdu.ts. */
+  digests = 0;
+  /** The peer's alignment of payload, bytes: for the writers of pdu.ts. */
+  alignment = 4;
+  /** Host: the controller's MAXH2CDATA. */
+  maxH2cData = 0;
+  /** Controller: R2Ts of one command that the host takes at once. */
+  maxR2t = 1;
+  /** Of the last breakage: a negative result of the socket, or 0. */
+  errno = 0;
+  /** Of the last breakage: fatal error status and information, ours or the peer's. */
+  fes = 0;
+  fei = 0;
+
+  readonly #io: Io;
+  readonly #options: ConnectionOptions;
+  readonly #rules: HeaderRules;
+  readonly #receiver: PduReceiver;
+  readonly #sends: SendQueue;
+  readonly #timer: Timer;
+  #socket: Socket | null = null;
+  #phase: number = phase.idle;
+  #dirty = false;
+  #wantsRoom = false;
+  #resuming = false;
+  #termination = false;
+
+  constructor(io: Io, role: Role, owner: ConnectionOwner, options: ConnectionOptions = {}) {
+    this.role = role;
+    this.owner = owner;
+    this.#io = io;
+    this.#options = options;
+    this.#rules = new HeaderRules(role === 'controller');
+    this.#receiver = new PduReceiver(io.memory, this.#rules, options.receiveBytes ?? defaultReceiveBytes, this);
+    this.#sends = new SendQueue(
+      io.memory,
+      options.stagingBytes ?? defaultStagingBytes,
+      options.segments ?? defaultSegments,
+    );
+    this.#timer = io.timer(() => this.#expired());
+  }
+
+  /** PDUs may be queued. */
+  get ready(): boolean {
+    return this.#phase === phase.ready;
+  }
+
+  /** Nothing is open: it may be opened, or released. */
+  get detached(): boolean {
+    return this.#phase === phase.idle;
+  }
+
+  /** Connects to `address` and introduces itself (host). */
+  open(address: Address): void {
+    assert(this.role === 'host' && this.#phase === phase.idle, 'a connection is opened twice');
+    this.#reset();
+    this.#phase = phase.connecting;
+    this.#timer.arm(this.#options.handshakeMs ?? defaultHandshakeMs);
+    const { userTimeout } = this.#options;
+    this.#socket = this.#io.connect(address, this, userTimeout === undefined ? {} : { userTimeout });
+  }
+
+  /** Takes an accepted connection over and waits for its ICReq (controller). The caller makes us the socket's owner. */
+  adopt(socket: Socket): void {
+    assert(this.role === 'controller' && this.#phase === phase.idle, 'a connection is adopted twice');
+    this.#reset();
+    this.#phase = phase.handshake;
+    this.#timer.arm(this.#options.handshakeMs ?? defaultHandshakeMs);
+    this.#socket = socket;
+    this.#receive();
+  }
+
+  /** Ends at once: what is queued is not sent. `onDetached` follows. Harmless when repeated or idle. */
+  abort(): void {
+    if (this.#phase === phase.idle || this.#phase === phase.ending) return;
+    this.#phase = phase.ending;
+    this.#receiver.stop();
+    this.#timer.disarm();
+    this.#socket?.abort();
+  }
+
+  /** Orderly end, only when nothing waits to be sent. `onDetached` follows. */
+  close(): void {
+    assert(!this.#sends.underWay && this.#sends.waiting === 0, 'a connection is closed while it sends');
+    if (this.#phase === phase.idle || this.#phase === phase.ending) return;
+    this.#phase = phase.ending;
+    this.#receiver.stop();
+    this.#timer.disarm();
+    this.#socket?.close();
+  }
+
+  /**
+   * Ends because the peer broke the protocol: sends a termination request with this status if that is possible within
+   * a short time, then aborts. `onDetached` follows, no `onBroken`.
+   */
+  terminate(fatalStatus: number, information: number): void {
+    if (this.#phase === phase.idle || this.#phase === phase.ending || this.#phase === phase.terminating) return;
+    this.fes = fatalStatus;
+    this.fei = information;
+    this.#receiver.stop();
+    this.#sends.dropWaiting();
+    this.#phase = phase.terminating;
+    this.#termination = true;
+    this.#timer.arm(terminationMs);
+    this.#sendTermination();
+  }
+
+  /** Gives the memory back; only when detached. The object is of no use afterwards. */
+  release(): void {
+    assert(this.#phase === phase.idle, 'a connection is released while it is open');
+    this.#receiver.release();
+    this.#sends.release();
+  }
+
+  // Sending
+
+  /**
+   * Where the next PDU's header (`hlen` bytes, without digest and padding) is to be written, or -1 while there is no
+   * room; `onSendRoom` comes then, unless the connection is over.
+   */
+  reserve(hlen: number): number {
+    if (this.#phase !== phase.ready) return -1;
+    const place = this.#sends.reserve(hlen + digestBytes + this.alignment + digestBytes, segmentsPerPdu);
+    if (place < 0) this.#wantsRoom = true;
+    return place;
+  }
+
+  /** Queues the PDU without data whose header was written at `place`. */
+  queue(place: number): void {
+    const { view, u8 } = this.#io.memory;
+    writeHeaderDigest(view, u8, place);
+    this.#sends.pushHeader(place, view.getUint32(place + ch.plen, true), true);
+    this.#markDirty();
+  }
+
+  /**
+   * Queues the PDU whose header was written at `place` with its payload, which must not change or be reused before
+   * `onSent(cookie)` (or `onDetached`). `cookie` is 0 or more.
+   */
+  queueWithData(place: number, payload: number, length: number, cookie: number): void {
+    const { view, u8 } = this.#io.memory;
+    const pdo = view.getUint8(place + ch.pdo);
+    const hlen = view.getUint8(place + ch.hlen);
+    const digested = (view.getUint8(place + ch.flags) & pduFlag.ddgst) !== 0;
+    // Padding first, the header digest (which may stand in it) after.
+    for (let at = place + hlen; at < place + pdo; at += 1) u8[at] = 0;
+    writeHeaderDigest(view, u8, place);
+    this.#sends.pushHeader(place, pdo, false);
+    this.#sends.pushPayload(payload, length, cookie, !digested);
+    if (digested) {
+      view.setUint32(place + pdo, crc32c(u8, payload, length), true);
+      this.#sends.pushHeader(place + pdo, digestBytes, true);
+    }
+    this.#markDirty();
+  }
+
+  /** Bytes ever queued: the position of the PDU that is queued next, for `wasHanded`. */
+  get position(): number {
+    return this.#sends.queuedBytes;
+  }
+
+  /**
+   * False only if not one byte of the PDU queued at `position` was given to the socket: then the peer cannot have
+   * seen it. To be asked before the connection is opened again.
+   */
+  wasHanded(position: number): boolean {
+    return position < this.#sends.handedBytes;
+  }
+
+  /** Something queued has not been given to the socket, or the socket still sends. */
+  get sendPending(): boolean {
+    return this.#sends.underWay || this.#sends.waiting > 0;
+  }
+
+  /** Hands what the batch gathered to the socket. Called by the loop. */
+  flush(): void {
+    this.#dirty = false;
+    const { ready, handshake } = phase;
+    if (this.#phase !== ready && this.#phase !== handshake && !this.#termination) return;
+    this.#send();
+  }
+
+  #send(): void {
+    const socket = this.#socket;
+    if (socket === null || this.#sends.underWay) return;
+    const count = this.#sends.take();
+    if (count > 0) socket.send(this.#sends.places, this.#sends.lengths, count);
+  }
+
+  #markDirty(): void {
+    // While a send is under way its completion brings the next flush.
+    if (this.#dirty || this.#sends.underWay) return;
+    this.#dirty = true;
+    this.#io.atEndOfBatch(this);
+  }
+
+  // Receiving
+
+  /** The payload of the PDU given to `onPdu` goes to `place`; `onData(cookie)` follows. */
+  receiveData(place: number, cookie: number): void {
+    this.#receiver.receiveData(place, cookie);
+    this.#resume();
+  }
+
+  /** The payload of the PDU given to `onPdu` is dropped; no `onData` follows. */
+  discardData(): void {
+    this.#receiver.discardData();
+    this.#resume();
+  }
+
+  /** Controller: changes the most data that a command capsule may bring (admin and I/O queues differ). */
+  setMaxInCapsule(bytes: number): void {
+    this.#rules.maxInCapsule = bytes;
+  }
+
+  /** Goes on parsing where the owner answered from outside `onPdu`; does nothing from inside, the parser is running. */
+  #resume(): void {
+    if (this.#receiver.parsing || this.#resuming) return;
+    this.#resuming = true;
+    this.#io.later(this);
+  }
+
+  run(): void {
+    this.#resuming = false;
+    this.#receiver.parse();
+    this.#receive();
+  }
+
+  #receive(): void {
+    const socket = this.#socket;
+    if (socket === null || socket.receiving || this.#phase === phase.ending || this.#phase === phase.idle) return;
+    if (this.#receiver.plan()) {
+      socket.receive(this.#receiver.wantPlace, this.#receiver.wantBytes, this.#receiver.wantAll);
+    }
+  }
+
+  // SocketOwner
+
+  onConnected(result: number): void {
+    if (this.#phase !== phase.connecting) return;
+    if (result < 0) {
+      this.errno = result;
+      this.#break(breakage.connectFailed);
+      return;
+    }
+    this.#phase = phase.handshake;
+    const place = this.#sends.reserve(icReq.bytes, 1);
+    writeIcReq(this.#io.memory.view, place, 0, this.#options.digests ?? 0, this.#options.maxR2t ?? 1);
+    this.#sends.pushHeader(place, icReq.bytes, true);
+    this.#markDirty();
+    this.#receive();
+  }
+
+  onReceived(result: number): void {
+    if (this.#phase === phase.ending || this.#phase === phase.idle) return;
+    if (result <= 0) {
+      this.errno = result;
+      if (this.#phase === phase.terminating) this.abort();
+      else if (result === 0) this.#break(breakage.closedByPeer);
+      else this.#break(breakage.lost);
+      return;
+    }
+    this.#receiver.received(result);
+    this.#receive();
+  }
+
+  onSent(result: number): void {
+    if (this.#phase === phase.ending || this.#phase === phase.idle) return;
+    if (result < 0) {
+      this.errno = result;
+      if (this.#phase === phase.terminating) this.abort();
+      else this.#break(breakage.lost);
+      return;
+    }
+    this.#sends.done(this.owner);
+    if (this.#phase === phase.terminating) {
+      this.#sendTermination();
+      return;
+    }
+    if (this.#sends.waiting > 0) this.#markDirty();
+    if (this.#wantsRoom && this.#phase === phase.ready) {
+      this.#wantsRoom = false;
+      this.owner.onSendRoom();
+    }
+  }
+
+  onClosed(): void {
+    this.#timer.disarm();
+    this.#socket = null;
+    this.#phase = phase.idle;
+    this.owner.onDetached();
+  }
+
+  // PduSink
+
+  onPdu(type: number, place: number, dataBytes: number): void {
+    switch (type) {
+      case pduType.icReq:
+        this.#icReq(place);
+        return;
+      case pduType.icResp:
+        this.#icResp(place);
+        return;
+      case pduType.h2cTermReq:
+      case pduType.c2hTermReq: {
+        const { view } = this.#io.memory;
+        this.fes = view.getUint16(place + termReq.fes, true);
+        this.fei = view.getUint32(place + termReq.fei, true);
+        this.#break(breakage.terminatedByPeer);
+        return;
+      }
+      default:
+        this.owner.onPdu(type, place, dataBytes);
+    }
+  }
+
+  onData(cookie: number, intact: boolean): void {
+    this.owner.onData(cookie, intact);
+  }
+
+  onViolation(fatalStatus: number, information: number): void {
+    if (this.#phase === phase.handshake) {
+      this.fes = fatalStatus;
+      this.fei = information;
+      // What does not begin like NVMe/TCP is something else; it would not understand a termination request either.
+      this.#break(breakage.notNvmeTcp);
+      return;
+    }
+    const how = fatalStatus === fes.headerDigest ? breakage.headerDigest : breakage.protocolError;
+    this.terminate(fatalStatus, information);
+    this.owner.onBroken(how);
+  }
+
+  #icReq(place: number): void {
+    const { view } = this.#io.memory;
+    const fault = checkIcReq(view, place);
+    if (fault !== 0) {
+      this.terminate(fesOf(fault), feiOf(fault));
+      this.owner.onBroken(breakage.unsupportedParameter);
+      return;
+    }
+    const digests = view.getUint8(place + icReq.dgst) & (this.#options.digests ?? 0);
+    this.alignment = alignmentOf(view.getUint8(place + icReq.hpda));
+    this.maxR2t = Math.min(view.getUint32(place + icReq.maxr2t, true), 0xffff_fffe) + 1;
+    const maxH2cData = this.#options.maxH2cData ?? defaultMaxH2cData;
+    const answer = this.#sends.reserve(icResp.bytes, 1);
+    writeIcResp(view, answer, 0, digests, maxH2cData);
+    this.#sends.pushHeader(answer, icResp.bytes, true);
+    this.#markDirty();
+    this.#agreed(digests);
+  }
+
+  #icResp(place: number): void {
+    const { view } = this.#io.memory;
+    const fault = checkIcResp(view, place, this.#options.digests ?? 0);
+    if (fault !== 0) {
+      this.terminate(fesOf(fault), feiOf(fault));
+      this.owner.onBroken(breakage.unsupportedParameter);
+      return;
+    }
+    this.alignment = alignmentOf(view.getUint8(place + icResp.cpda));
+    this.maxH2cData = view.getUint32(place + icResp.maxh2cdata, true);
+    this.#agreed(view.getUint8(place + icResp.dgst));
+  }
+
+  #agreed(digests: number): void {
+    this.digests = digests;
+    this.#rules.digests = digests;
+    this.#rules.initialized = true;
+    this.#timer.disarm();
+    this.#phase = phase.ready;
+    this.owner.onReady();
+  }
+
+  // Ends
+
+  /** It is over, and not by our own wish: abort first, so that not one byte more is sent, then tell. */
+  #break(how: Breakage): void {
+    this.abort();
+    this.owner.onBroken(how);
+  }
+
+  /**
+   * Sends the termination request as soon as no send is under way. What was sent before must end with a whole PDU, or
+   * the peer would take the request for payload; then only the abort is left.
+   */
+  #sendTermination(): void {
+    if (this.#sends.underWay) return;
+    if (!this.#termination) {
+      // It has left. The peer answers by closing; the timer bounds that.
+      this.#receive();
+      return;
+    }
+    const place = this.#sends.reserve(termReq.bytes + termReq.maxDataBytes, 1);
+    if (!this.#sends.atPduBoundary || place < 0) {
+      this.abort();
+      return;
+    }
+    const { view, u8 } = this.#io.memory;
+    const from = this.#receiver.headerPlace;
+    const type = this.role === 'host' ? pduType.h2cTermReq : pduType.c2hTermReq;
+    const header = u8.subarray(from, from + this.#receiver.headerKnown);
+    const length = writeTermReq(view, place, type, this.fes, this.fei, header);
+    this.#sends.pushHeader(place, length, true);
+    this.#send();
+    this.#termination = false;
+    this.#receive();
+  }
+
+  #expired(): void {
+    if (this.#phase === phase.terminating) {
+      this.abort();
+      return;
+    }
+    if (this.#phase !== phase.connecting && this.#phase !== phase.handshake) return;
+    if (this.#io.slip > 0) {
+      // We stood still ourselves: the answer may have been here all the time.
+      this.#timer.arm(this.#options.handshakeMs ?? defaultHandshakeMs);
+      return;
+    }
+    this.#break(breakage.handshakeTimeout);
+  }
+
+  #reset(): void {
+    this.digests = 0;
+    this.alignment = 4;
+    this.maxH2cData = 0;
+    this.maxR2t = 1;
+    this.errno = 0;
+    this.fes = 0;
+    this.fei = 0;
+    this.#wantsRoom = false;
+    this.#termination = false;
+    const { maxData, maxH2cData, maxInCapsule } = this.#options;
+    const controllersMax = maxH2cData ?? defaultMaxH2cData;
+    this.#rules.initialized = false;
+    this.#rules.digests = 0;
+    this.#rules.maxData = maxData ?? (this.role === 'host' ? defaultMaxData : controllersMax);
+    this.#rules.maxInCapsule = maxInCapsule ?? 0;
+    this.#receiver.reset();
+    this.#sends.reset();
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * One I/O queue of a controller, on one reactor: parts come in through the native paths that lead over it, become
+ * commands, and go back decided. The object outlives the controller's lives: it is opened again after a loss.
+ *
+ * What a loss means for each part is said by the outcome table (status.ts), with two things added that only this place
+ * knows: whether a byte of the command ever left, and that a read or a flush that may still be executed harms nobody.
+ */
+import { assert, defined } from '../../base/assert.ts';
+import { op } from '../../block/request.ts';
+import type { Address, Io, Task } from '../../io/contract.ts';
+import { type Part, verdict } from '../contract.ts';
+import { type Breakage, breakage } from './breakage.ts';
+import { CommandQueue, type CommandQueueListener, type CommandWriter } from './command-queue.ts';
+import { type CommandOwner, type CommandSlot, direction, ending } from './command-slot.ts';
+import { connectDataBytes, writeConnectData } from './connect-data.ts';
+import { writeConnectSqe } from './fabrics-sqe.ts';
+import type { NvmePath } from './nvme-path.ts';
+import {
+  dsmRangeBytes,
+  writeDeallocateSqe,
+  writeDsmRange,
+  writeFlushSqe,
+  writeReadSqe,
+  writeWriteSqe,
+  writeWriteZeroesSqe,
+} from './sqe.ts';
+import { requestFlag } from '../../block/request.ts';
+import { blockStatusOf, outcome, sc, verdictOf } from './status.ts';
+
+/** Where a queue pair tells what happened to it. */
+export interface QueuePairListener {
+  /** Connect succeeded: parts may be submitted. */
+  onQueueOpen(queue: QueuePair): void;
+  /** It is over, or never came about: `how`, or the status with which Connect was refused. Detachment follows. */
+  onQueueLost(queue: QueuePair, how: Breakage, status: number): void;
+  /** A command was not answered in time. Whoever hears it decides about the controller. */
+  onQueueTimeout(queue: QueuePair): void;
+  /** All parts were given back; nothing refers to any buffer. It may be opened again or released. */
+  onQueueDetached(queue: QueuePair): void;
+}
+
+/** What a queue pair must know to connect. */
+export interface QueueTarget {
+  readonly address: Address;
+  /** Which life of the controller it belongs to. */
+  readonly epoch: number;
+  readonly qid: number;
+  readonly cntlid: number;
+  readonly hostid: string;
+  readonly hostnqn: string;
+  readonly subnqn: string;
+  /** Commands at once, at most what the queue pair was made for. */
+  readonly depth: number;
+  /** Data that a command may carry in its capsule, bytes. */
+  readonly inCapsuleBytes: number;
+  /** What CRD 0 to 3 mean, milliseconds. */
+  readonly retryDelaysMs: readonly number[];
+}
+
+export interface QueuePairOptions {
+  readonly depth: number;
+  readonly digests: number;
+  readonly timeoutMs: number;
+  readonly userTimeout: number;
+  readonly handshakeMs: number;
+  readonly receiveBytes: number;
+}
+
+const purpose = { part: 0, connect: 1 } as const;
+
+export class QueuePair implements CommandQueueListener, CommandWriter, CommandOwner, Task {
+  /** Connect succeeded and the connection stands. */
+  open = false;
+  /** The life of the controller that it was last opened for. */
+  epoch = 0;
+  /** Parts that ended with `mayStillExecute` since it was last opened. */
+  inDoubt = 0;
+
+  readonly #io: Io;
+  readonly #listener: QueuePairListener;
+  readonly #queue: CommandQueue;
+  readonly #parts: (Part | null)[];
+  readonly #paths: NvmePath[] = [];
+  /** Connect data, then a range of dataset management for each slot. */
+  readonly #connectData: number;
+  readonly #ranges: number;
+  #target: QueueTarget | null = null;
+  /** What becomes of commands whose connection ends. */
+  #lossOutcome: number = outcome.connectionLost;
+  #inCapsuleBytes = 0;
+  readonly #retryDelays = new Int32Array(4);
+  #roomSoon = false;
+  /** Who is told of room first, so that no path starves. */
+  #nextWaiter = 0;
+
+  constructor(io: Io, listener: QueuePairListener, options: QueuePairOptions) {
+    this.#io = io;
+    this.#listener = listener;
+    this.#parts = new Array<Part | null>(options.depth).fill(null);
+    this.#connectData = io.memory.allocate(connectDataBytes, 64);
+    this.#ranges = io.memory.allocate(options.depth * dsmRangeBytes, 64);
+    this.#queue = new CommandQueue(io, this, this, { ...options, shortData: false });
+  }
+
+  get hasRoom(): boolean {
+    return this.open && this.#queue.hasRoom;
+  }
+
+  get inUse(): number {
+    return this.#queue.inUse;
+  }
+
+  get depth(): number {
+    return this.#queue.depth;
+  }
+
+  get detached(): boolean {
+    return this.#queue.connection.detached;
+  }
+
+  addPath(path: NvmePath): void {
+    this.#paths.push(path);
+  }
+
+  removePath(path: NvmePath): void {
+    const at = this.#paths.indexOf(path);
+    if (at >= 0) this.#paths.splice(at, 1);
+  }
+
+  /** Connects. `onQueueOpen`, or `onQueueLost` and `onQueueDetached`, follow. Only when detached. */
+  connect(target: QueueTarget): void {
+    assert(this.detached, 'a queue pair is opened twice');
+    this.#target = target;
+    this.epoch = target.epoch;
+    this.inDoubt = 0;
+    this.#inCapsuleBytes = target.inCapsuleBytes;
+    for (let crd = 0; crd < 4; crd += 1) this.#retryDelays[crd] = target.retryDelaysMs[crd] ?? 0;
+    this.#lossOutcome = outcome.connectionLost;
+    this.#queue.limitDepth(target.depth);
+    this.#queue.open(target.address);
+  }
+
+  /**
+   * Ends the connection at once; `onQueueDetached` follows once all parts are back, with `lossOutcome` (a row of the
+   * outcome table) for those that were under way. Harmless when repeated or detached.
+   */
+  abort(lossOutcome: number): void {
+    if (this.detached) return;
+    // The first reason is the true one.
+    if (this.open) this.#lossOutcome = lossOutcome;
+    this.open = false;
+    this.#queue.abort();
+  }
+
+  /** Gives the memory back; only when detached. */
+  release(): void {
+    this.#queue.release();
+    this.#io.memory.free(this.#connectData);
+    this.#io.memory.free(this.#ranges);
+  }
+
+  /** Takes a part of `path` over. Only while `hasRoom`. */
+  submit(path: NvmePath, part: Part): void {
+    const bytes = part.length;
+    let slot: CommandSlot;
+    switch (part.op) {
+      case op.read:
+        slot = this.#queue.take(this, purpose.part, direction.in, part.buffer, bytes, false);
+        break;
+      case op.write:
+        slot = this.#queue.take(this, purpose.part, direction.out, part.buffer, bytes, bytes <= this.#inCapsuleBytes);
+        break;
+      case op.discard:
+        slot = this.#queue.take(this, purpose.part, direction.out, 0, dsmRangeBytes, dsmRangeBytes <= this.#inCapsuleBytes);
+        slot.data = this.#ranges + slot.tag * dsmRangeBytes;
+        break;
+      default:
+        slot = this.#queue.take(this, purpose.part, direction.none, 0, 0, false);
+    }
+    this.#parts[slot.tag] = part;
+    path.commandTaken(bytes);
+    this.#queue.send(slot);
+  }
+
+  // CommandWriter
+
+  writeCommand(view: DataView, at: number, slot: CommandSlot): void {
+    if (slot.purpose === purpose.connect) {
+      const target = defined(this.#target, 'a queue connects without a target');
+      writeConnectSqe(view, at, slot.cid, target.qid, target.depth + 1, 0, 0);
+      return;
+    }
+    const part = defined(this.#parts[slot.tag], 'a command without a part');
+    const path = part.path as NvmePath;
+    const { nsid, blockBytes } = path;
+    // Exact: both are below 2^53 and blockBytes is a power of two.
+    const slba = part.offset / blockBytes;
+    const blocks = part.length / blockBytes;
+    const fua = (part.flags & requestFlag.fua) !== 0;
+    switch (part.op) {
+      case op.read:
+        writeReadSqe(view, at, slot.cid, nsid, slba, blocks, part.length);
+        return;
+      case op.write:
+        writeWriteSqe(view, at, slot.cid, nsid, slba, blocks, part.length, fua, slot.inCapsule);
+        return;
+      case op.flush:
+        writeFlushSqe(view, at, slot.cid, nsid);
+        return;
+      case op.discard:
+        writeDsmRange(view, slot.data, slba, blocks);
+        writeDeallocateSqe(view, at, slot.cid, nsid, 1, slot.inCapsule);
+        return;
+      case op.writeZeroes: {
+        const deallocate = path.deallocatesZeroes && (part.flags & requestFlag.keepAllocated) === 0;
+        writeWriteZeroesSqe(view, at, slot.cid, nsid, slba, blocks, deallocate, fua);
+        return;
+      }
+    }
+  }
+
+  // CommandOwner
+
+  onCommand(slot: CommandSlot): void {
+    if (slot.purpose === purpose.connect) {
+      this.#connected(slot);
+      return;
+    }
+    const part = defined(this.#parts[slot.tag], 'a command without a part');
+    this.#parts[slot.tag] = null;
+    let code = slot.status;
+    if (slot.ending === ending.lost) code = slot.handed ? this.#lossOutcome : outcome.notSent;
+    else if (code === sc.success && slot.corrupted) code = outcome.dataDigestError;
+    part.outcome = code;
+    part.status = blockStatusOf(code);
+    let known = verdictOf(code, slot.doNotRetry);
+    if (known !== verdict.ok) {
+      if (part.op === op.read || part.op === op.flush) known &= harmless;
+      if ((known & verdict.mayStillExecute) !== 0) this.inDoubt += 1;
+      part.retryDelay = this.#retryDelays[slot.retryDelayIndex] as number;
+    }
+    part.verdict = known;
+    const path = part.path as NvmePath;
+    path.commandEnded(part.length);
+    defined(part.owner, 'a part has nobody to come back to').onPart(part);
+  }
+
+  #connected(slot: CommandSlot): void {
+    if (slot.ending === ending.lost) return; // onQueueBroken or our own abort has told it
+    if (slot.status !== sc.success) {
+      this.#queue.abort();
+      this.#listener.onQueueLost(this, breakage.none, slot.status);
+      return;
+    }
+    this.open = true;
+    this.#listener.onQueueOpen(this);
+  }
+
+  // CommandQueueListener
+
+  onTransport(): void {
+    const target = defined(this.#target, 'a queue connects without a target');
+    writeConnectData(this.#io.memory.view, this.#connectData, target);
+    this.#queue.submit(this, purpose.connect, direction.out, this.#connectData, connectDataBytes, true);
+  }
+
+  onQueueBroken(how: Breakage): void {
+    this.open = false;
+    this.#lossOutcome = lossOutcomes[how] as number;
+    this.#listener.onQueueLost(this, how, 0);
+  }
+
+  onQueueDetached(): void {
+    this.open = false;
+    this.#listener.onQueueDetached(this);
+  }
+
+  onQueueTimeout(): void {
+    this.#listener.onQueueTimeout(this);
+  }
+
+  /** Paths that wait are told later in the batch, all of them: one alone might have nothing left to send. */
+  onQueueRoom(): void {
+    if (this.#roomSoon || !this.open) return;
+    this.#roomSoon = true;
+    this.#io.later(this);
+  }
+
+  run(): void {
+    this.#roomSoon = false;
+    const paths = this.#paths;
+    const count = paths.length;
+    if (count === 0) return;
+    const first = this.#nextWaiter % count;
+    this.#nextWaiter = (first + 1) % count;
+    for (let i = 0; i < count; i += 1) {
+      if (!this.hasRoom) return; // whoever comes too late is told when the queue has been full again
+      const path = paths[(first + i) % count];
+      path?.waiter?.onRoom(path);
+    }
+  }
+}
+
+/** A read or a flush changes nothing, whenever it is executed. */
+const harmless = ~(verdict.mayHaveExecuted | verdict.mayStillExecute);
+
+/** What becomes of the commands under way, by breakage. */
+const lossOutcomes = new Int32Array(10).fill(outcome.connectionLost);
+lossOutcomes[breakage.headerDigest] = outcome.headerDigestError;
+lossOutcomes[breakage.protocolError] = outcome.hostTerminated;
+lossOutcomes[breakage.terminatedByPeer] = outcome.targetTerminated;

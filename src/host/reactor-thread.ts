@@ -1,0 +1,100 @@
+/** A reactor as the main thread sees it: a worker thread that is called, listened to, and asked to end. */
+import { Worker } from 'node:worker_threads';
+import { CausewayError } from '../base/errors.ts';
+import type { UringIoOptions } from '../io/uring/io.ts';
+import { ringDoorbell } from '../native/descriptors.ts';
+import { type AnswerMessage, Caller, type EventMessage, type ToMain } from './rpc.ts';
+
+export interface ReactorPlan {
+  readonly name: string;
+  readonly io: UringIoOptions;
+  /** Pin the thread to this CPU; left to the kernel when missing. */
+  readonly cpu?: number;
+}
+
+/** How long a reactor may take to come up, and to end once everything on it is closed. Milliseconds. */
+const startTimeout = 10_000;
+const endTimeout = 5_000;
+
+export class ReactorThread {
+  readonly name: string;
+  readonly #worker: Worker;
+  readonly #caller: Caller;
+  #doorbell = -1;
+  #ended = false;
+  readonly #exit: Promise<void>;
+
+  private constructor(plan: ReactorPlan, entry: URL, onEvent: (event: EventMessage) => void) {
+    this.name = plan.name;
+    this.#worker = new Worker(entry, {
+      workerData: plan,
+      name: plan.name,
+      // The loop needs little young space; more would only make its rare collections longer.
+      resourceLimits: { maxYoungGenerationSizeMb: 16 },
+    });
+    this.#caller = new Caller((message) => this.post(message));
+    this.#worker.on('message', (message: ToMain) => {
+      if ('answer' in message) this.#caller.onAnswer(message as AnswerMessage);
+      else onEvent(message);
+    });
+    // A reactor that fails ends the whole process itself (the crash path); this is for what it could not catch.
+    this.#worker.on('error', (error) => {
+      process.stderr.write(`causeway: fatal error in ${plan.name}: ${error.stack ?? error.message}\n`);
+      process.kill(process.pid, 'SIGKILL');
+    });
+    this.#exit = new Promise((resolve) => {
+      this.#worker.once('exit', () => {
+        this.#ended = true;
+        this.#caller.failAll(new CausewayError('assertion', `the reactor ${plan.name} has ended`));
+        resolve();
+      });
+    });
+  }
+
+  /** @throws CausewayError `io-uring-unavailable`, `out-of-memory` */
+  static async start(plan: ReactorPlan, entry: URL, onEvent: (event: EventMessage) => void): Promise<ReactorThread> {
+    const thread = new ReactorThread(plan, entry, onEvent);
+    const started = thread.call<{ doorbell: number }>('start', null);
+    const { doorbell } = await bounded(started, startTimeout, `the reactor ${plan.name} does not start`);
+    thread.#doorbell = doorbell;
+    return thread;
+  }
+
+  /** Sends a message and wakes the reactor. */
+  post(message: unknown, transfer: readonly import('node:worker_threads').MessagePort[] = []): void {
+    if (this.#ended) return;
+    this.#worker.postMessage(message, [...transfer]);
+    if (this.#doorbell >= 0) ringDoorbell(this.#doorbell);
+  }
+
+  get doorbell(): number {
+    return this.#doorbell;
+  }
+
+  call<Result>(method: string, argument: unknown): Promise<Result> {
+    if (this.#ended) return Promise.reject(new CausewayError('assertion', `the reactor ${this.name} has ended`));
+    return this.#caller.call<Result>(method, argument);
+  }
+
+  /** Ends the loop. Everything on the reactor was closed before. Resolves when the thread is gone. */
+  async stop(): Promise<void> {
+    if (this.#ended) return;
+    await bounded(this.call('stop', null), endTimeout, `the reactor ${this.name} does not end`);
+    // From here on the doorbell's descriptor may be somebody else's.
+    this.#doorbell = -1;
+    await bounded(this.#exit, endTimeout, `the reactor ${this.name} does not end`);
+  }
+}
+
+/** @throws CausewayError `reactor-stuck` when `work` takes longer than `milliseconds` */
+export async function bounded<T>(work: Promise<T>, milliseconds: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new CausewayError('reactor-stuck', `${what} within ${milliseconds} ms`)), milliseconds);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

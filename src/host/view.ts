@@ -1,0 +1,131 @@
+/**
+ * What people and programs see of a running host: plain data, the same for the control socket, `--json` and screens.
+ * Names and meanings are stable; fields are only ever added.
+ */
+import type { KernelDeviceKind } from '../kernel/contract.ts';
+import type { PathState } from '../multipath/state.ts';
+
+export interface PathView {
+  /** Stable and unique within the device: `<address>:<port>`. What `path fail` and `path restore` take. */
+  readonly id: string;
+  readonly state: PathState;
+  /** In words, why it is in this state when it does not carry I/O; empty otherwise. */
+  readonly reason: string;
+  readonly transport: 'nvme-tcp';
+  readonly address: string;
+  readonly subsystem: string;
+  readonly nsid: number;
+  /** Controller id that the array gave; -1 while not connected. */
+  readonly cntlid: number;
+  /** Since when it is in this state (ISO 8601). */
+  readonly since: string;
+  /** How often it was lost. */
+  readonly losses: number;
+  readonly counters: PathCounters;
+}
+
+export interface PathCounters {
+  readonly reads: number;
+  readonly writes: number;
+  readonly others: number;
+  readonly bytes: number;
+  readonly errors: number;
+  readonly inFlight: number;
+  /** Mean and longest latency since attach, microseconds. */
+  readonly latencyMean: number;
+  readonly latencyMax: number;
+}
+
+export interface DeviceCounters {
+  readonly reads: number;
+  readonly writes: number;
+  readonly flushes: number;
+  readonly discards: number;
+  readonly writeZeroes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly errors: number;
+  readonly retries: number;
+  /** Requests that wait for a path now, and for how many milliseconds already. */
+  readonly waiting: number;
+  readonly waitingFor: number;
+  /** Writes of unknown outcome, held now until the lost controller is fenced; and how many ever were. */
+  readonly held: number;
+  readonly everHeld: number;
+  /** Sum and maximum over finished reads and writes, microseconds. */
+  readonly latencySum: number;
+  readonly latencyMax: number;
+}
+
+/** A controller that was lost with writes of unknown outcome: what its fence waits for. */
+export interface FenceView {
+  readonly path: string;
+  readonly cntlid: number;
+  /** `controller-reset`, `cross-controller-reset`, `time`, or `time (assumed, not guaranteed)`. */
+  readonly by: string;
+  /** Milliseconds until the fence by time at the latest. */
+  readonly remaining: number;
+}
+
+export interface DeviceView {
+  readonly name: string;
+  readonly state: 'attaching' | 'serving' | 'detaching' | 'failed';
+  /** The kernel's node, e.g. /dev/loop0. */
+  readonly device: string;
+  /** The stable name, e.g. /dev/causeway/demo. */
+  readonly link: string;
+  /** null for a volume that is attached without a kernel device (library). */
+  readonly kernelDevice: KernelDeviceKind | null;
+  /** How the kernel device reaches us, e.g. `io_uring` or `classic` for FUSE; and remarks (why not another one). */
+  readonly transport: string;
+  readonly notes: readonly string[];
+  readonly identity: string;
+  readonly model: string;
+  readonly serial: string;
+  readonly sizeBytes: number;
+  readonly blockBytes: number;
+  readonly readOnly: boolean;
+  readonly volatileCache: boolean;
+  readonly selector: string;
+  readonly ghostWrites: 'strict' | 'none';
+  /** Milliseconds; -1 = for ever. */
+  readonly noPathRetry: number;
+  readonly reactors: number;
+  /** Payload memory that this device takes, bytes. */
+  readonly payloadBytes: number;
+  readonly pid: number;
+  /** Since when it serves (ISO 8601). */
+  readonly since: string;
+  readonly paths: readonly PathView[];
+  readonly fences: readonly FenceView[];
+  readonly counters: DeviceCounters;
+}
+
+export interface HolderView {
+  /** `process`, `mount`, `swap` or `device`. */
+  readonly kind: 'process' | 'mount' | 'swap' | 'device';
+  /** Process id, for processes. */
+  readonly pid?: number;
+  /** Process name, mount point, or device name. */
+  readonly name: string;
+}
+
+/** Something that happened, for people and programs that follow. `at` is ISO 8601. */
+export interface HostEvent {
+  readonly at: string;
+  readonly event:
+    | 'ready'
+    | 'path-state'
+    | 'fence'
+    | 'all-paths-down'
+    | 'paths-back'
+    | 'volume-changed'
+    | 'in-use'
+    | 'detached'
+    | 'note';
+  readonly device: string;
+  /** One sentence. */
+  readonly message: string;
+  readonly path?: string;
+  readonly state?: PathState;
+}

@@ -1,0 +1,113 @@
+/**
+ * A kernel device: an ordinary `/dev` node whose requests a block device of ours answers. It has two sides.
+ *
+ * The *control side* lives on the main thread: it makes the node, names who uses it, and takes it away. It never serves
+ * a request, and it never touches the node or what stands behind it in a way that could wait for an answer of ours:
+ * whatever opens the device is done by a short-lived helper process, so that a device that does not answer can
+ * neither hang the main thread nor keep a killed process from ending.
+ *
+ * The *reactor side*, a queue server, lives on a reactor beside the block device it serves. Queues of one kernel device
+ * are spread over reactors; each has its own device object of the same volume.
+ */
+import type { DeviceHolder } from '../native/holders.ts';
+
+export type KernelDeviceKind = 'ublk' | 'nbd' | 'fuse';
+
+/** In the order in which `auto` takes them. */
+export const kernelDeviceKinds: readonly KernelDeviceKind[] = ['ublk', 'nbd', 'fuse'];
+
+/** How FUSE requests travel. `auto`: over io_uring where the kernel has it. */
+export type FuseTransport = 'uring' | 'classic';
+
+/** What a reactor is told to serve: plain data, so that it can travel to another thread. */
+export interface FuseQueuePlan {
+  readonly kind: 'fuse';
+  /** The kernel device's name, for messages. */
+  readonly name: string;
+  readonly transport: FuseTransport;
+  /** A descriptor of /dev/fuse, non-blocking, open until the server has ended. */
+  readonly fd: number;
+  /** The queues (possible CPUs) that this reactor serves over io_uring. */
+  readonly queues: readonly number[];
+  /** Whether this reactor reads what io_uring does not carry (FORGET, INTERRUPT), or, classic, whether it serves. */
+  readonly reads: boolean;
+  /** Request slots of each queue (classic: of this reactor). */
+  readonly entriesPerQueue: number;
+  /** The largest read or write; a multiple of the page. */
+  readonly payloadBytes: number;
+}
+
+export type QueuePlan = FuseQueuePlan;
+
+/** The reactor side. */
+export interface KernelQueueServer {
+  /** Requests that are with the block device now. */
+  readonly underWay: number;
+  /** Control. Starts serving. @throws CausewayError `kernel-device-failed` when the kernel refuses the queues */
+  start(): Promise<void>;
+  /**
+   * Control. Resolves when the kernel has let go of every queue (the device was taken away or aborted), all requests
+   * came back and the memory is given back; with a sentence if the reason is a failure rather than an end.
+   */
+  readonly ended: Promise<string | null>;
+}
+
+/** A reactor that serves queues, as seen by the main thread. */
+export interface ServedQueues {
+  /** As KernelQueueServer.ended. */
+  readonly ended: Promise<string | null>;
+}
+
+/** What the control side borrows from its host. */
+export interface KernelHost {
+  /** How many reactors serve this device. */
+  readonly reactors: number;
+  /** Lets reactor number `reactor` (from 0) serve the device's queues; resolves once it does. */
+  serve(reactor: number, plan: QueuePlan): Promise<ServedQueues>;
+  sleep(milliseconds: number): Promise<void>;
+  /** Monotonic milliseconds. */
+  now(): number;
+}
+
+/** What the kernel shall know of the volume. */
+export interface KernelGeometry {
+  readonly sizeBytes: number;
+  readonly blockBytes: number;
+  readonly physicalBlockBytes: number;
+  readonly maxTransferBytes: number;
+  readonly readOnly: boolean;
+  readonly canWriteZeroes: boolean;
+}
+
+export interface DetachOptions {
+  /** Holders get EIO, nothing waits for them. */
+  readonly force: boolean;
+}
+
+/** The control side. */
+export interface KernelDevice {
+  readonly kind: KernelDeviceKind;
+  readonly name: string;
+  /** `/dev/loop3` */
+  readonly path: string;
+  /** The stable name, `/dev/causeway/<name>`; null if it could not be made. */
+  readonly link: string | null;
+  /** How it came to be what it is, one sentence each: what was switched on, what was not available and why. */
+  readonly notes: readonly string[];
+  /** How requests travel, for people: `FUSE over io_uring`. */
+  readonly transport: string;
+  /** Resolves when the device ended without having been asked to: with what happened. */
+  readonly lost: Promise<string>;
+  /** Who uses it now. */
+  holders(): readonly DeviceHolder[];
+  /** Tells the kernel the size that the volume has now. The block devices on the reactors have it already. */
+  resize(sizeBytes: number): Promise<void>;
+  /** Writes back what the kernel caches of the device, and flushes the device. */
+  flush(): Promise<void>;
+  /**
+   * Takes the device away. Orderly: flushes first, and refuses, with nothing changed, while somebody uses it
+   * (`kernel-device-busy`, the holders in the message). Forced: holders get EIO at once; the node itself goes when the
+   * last of them lets go, everything else now.
+   */
+  detach(options: DetachOptions): Promise<void>;
+}

@@ -1,0 +1,53 @@
+/** Takes away what a kernel device leaves in the file system, if it is that device's. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { DeviceRecord } from './record.ts';
+
+/** Makes or replaces the stable name. False if that is not possible. */
+export function makeLink(link: string, device: string): boolean {
+  const draft = `${link}.${process.pid}`;
+  try {
+    fs.mkdirSync(path.dirname(link), { recursive: true, mode: 0o755 });
+    fs.rmSync(draft, { force: true });
+    fs.symlinkSync(device, draft);
+    fs.renameSync(draft, link);
+    return true;
+  } catch {
+    fs.rmSync(draft, { force: true });
+    return false;
+  }
+}
+
+/** Removes the stable name if it still leads to `device`, and its directory with the last one. */
+function removeLink(link: string, device: string): void {
+  try {
+    if (fs.readlinkSync(link) !== device) return;
+    fs.unlinkSync(link);
+    fs.rmdirSync(path.dirname(link));
+  } catch {
+    // Not there, or the directory has other names in it.
+  }
+}
+
+/** Removes link and mount point. Nothing is mounted any more. */
+export function removeTraces(record: DeviceRecord): void {
+  if (record.device !== null) removeLink(record.link, record.device);
+  fs.rmSync(record.mountPoint, { force: true });
+}
+
+/** Loop devices that something is attached to. */
+export function attachedLoops(): string[] {
+  return fs
+    .readdirSync('/sys/block')
+    .filter((name) => name.startsWith('loop') && fs.existsSync(`/sys/block/${name}/loop/backing_file`))
+    .map((name) => `/dev/${name}`);
+}
+
+/** The path of the file behind a loop device, as the kernel names it; null if there is none. */
+export function backingOf(device: string): string | null {
+  try {
+    return fs.readFileSync(`/sys/block/${path.basename(device)}/loop/backing_file`, 'utf8').replace(/\n$/, '');
+  } catch {
+    return null;
+  }
+}

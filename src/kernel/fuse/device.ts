@@ -1,0 +1,310 @@
+/** The control side of a FUSE kernel device: one file in user space, a loop device over it. */
+import { CausewayError } from '../../base/errors.ts';
+import { describeHolder, type DeviceHolder, holdersOf } from '../../native/holders.ts';
+import type { DetachOptions, KernelDevice, KernelGeometry, KernelHost, ServedQueues } from '../contract.ts';
+import { askHelper } from './ask-helper.ts';
+import { attachedLoops, makeLink, removeTraces } from './cleanup.ts';
+import { checkDeviceName, defaultPlaces, mountPoint, mountSource, type Places } from './places.ts';
+import { type DeviceRecord, makeRecord, makeTag, removeRecord, withRecords, writeRecord } from './record.ts';
+import { recoverName } from './recover.ts';
+import { FuseSession } from './session.ts';
+import { possibleCpus, spreadQueues, switchUringOn, type TransportWish } from './transport.ts';
+
+const pageBytes = 4096;
+
+/** Attaching reads the partition table, through us and all the way to the array. */
+const attachMilliseconds = 30_000;
+/** What the kernel has cached may be much, and the array slow. */
+const flushMilliseconds = 60_000;
+const resizeMilliseconds = 30_000;
+/** Requests are with the array; all paths down ends their waiting within 10 s. */
+const drainMilliseconds = 15_000;
+/** Programs that look at every new device, and let go by themselves (udev). */
+const lookers = new Set(['systemd-udevd', 'udevd', '(udev-worker)', 'blkid']);
+const lookerMilliseconds = 3000;
+const lookerStep = 50;
+
+export interface FuseDeviceOptions {
+  readonly name: string;
+  readonly geometry: KernelGeometry;
+  readonly transport?: TransportWish;
+  /** The largest read or write that travels in one piece; at most 1 MiB. */
+  readonly payloadBytes?: number;
+  /** Requests that a queue (io_uring: one for each CPU; classic: one for each reactor) serves at once. */
+  readonly entriesPerQueue?: number;
+  /** Look for partitions. Default: yes. */
+  readonly partitions?: boolean;
+  readonly places?: Places;
+}
+
+export const defaultPayloadBytes = 1024 * 1024;
+export const defaultEntries = 64;
+
+function payloadBytesFor(options: FuseDeviceOptions): number {
+  const wanted = Math.min(options.payloadBytes ?? defaultPayloadBytes, options.geometry.maxTransferBytes);
+  // FUSE counts in pages; and less than two of them it does not take.
+  const payload = Math.floor(wanted / pageBytes) * pageBytes;
+  if (payload >= 2 * pageBytes && payload <= defaultPayloadBytes) return payload;
+  throw new CausewayError('invalid-argument', `A payload of ${wanted} bytes is not possible: it is 8 KiB to 1 MiB.`);
+}
+
+/** What is worth telling the loop device's queue; measured, see docs. */
+function queueSettings(geometry: KernelGeometry, payloadBytes: number): Record<string, string> {
+  const settings: Record<string, string> = {
+    scheduler: 'none',
+    max_sectors_kb: String(payloadBytes / 1024),
+  };
+  // Without a command for it, a discarded range would be written with zeroes in full: no one wants that from fstrim.
+  if (!geometry.canWriteZeroes) settings['discard_max_bytes'] = '0';
+  return settings;
+}
+
+/**
+ * Makes the device. What a dead process left under this name is cleared up first.
+ * @throws CausewayError `device-name-taken`, `invalid-argument`, `kernel-device-unavailable`, `kernel-device-failed`
+ */
+export async function openFuseDevice(host: KernelHost, options: FuseDeviceOptions): Promise<KernelDevice> {
+  checkDeviceName(options.name);
+  const places = options.places ?? defaultPlaces;
+  const payloadBytes = payloadBytesFor(options);
+  const notes: string[] = [];
+  const wish = options.transport ?? 'auto';
+  let uring = false;
+  if (wish !== 'classic') {
+    const found = switchUringOn(true);
+    if (found.note !== null) notes.push(found.note);
+    if (!found.available && wish === 'uring') {
+      throw new CausewayError('kernel-device-unavailable', found.note ?? 'there is no FUSE over io_uring');
+    }
+    uring = found.available;
+  }
+  const mount = mountPoint(places, options.name);
+  const record = makeRecord(places, options.name, makeTag(options.name), mountSource(options.name), mount);
+  await withRecords(host, places, async () => {
+    const recovered = await recoverName(host, places, options.name);
+    if (recovered !== null) {
+      notes.push(
+        recovered.device === null
+          ? 'cleared up after an instance that had died'
+          : `cleared up after an instance that had died (${recovered.device}${recovered.held ? ', still open somewhere' : ''})`,
+      );
+    }
+    writeRecord(places, record);
+  });
+  try {
+    return await build(host, options, places, record, payloadBytes, uring, notes);
+  } catch (error) {
+    removeTraces(record);
+    removeRecord(places, record.name);
+    throw error;
+  }
+}
+
+async function build(
+  host: KernelHost,
+  options: FuseDeviceOptions,
+  places: Places,
+  record: DeviceRecord,
+  payloadBytes: number,
+  uring: boolean,
+  notes: string[],
+): Promise<KernelDevice> {
+  const session = await FuseSession.open(host, {
+    mountPoint: record.mountPoint,
+    source: record.source,
+    geometry: options.geometry,
+    payloadBytes,
+    uring,
+  });
+  const served: ServedQueues[] = [];
+  try {
+    await serveQueues(host, options, session, payloadBytes, served);
+    const answer = await askHelper(
+      host,
+      {
+        kind: 'attach',
+        file: record.mountPoint,
+        tag: record.tag,
+        blockBytes: options.geometry.blockBytes,
+        readOnly: options.geometry.readOnly,
+        partitions: options.partitions ?? true,
+        queue: queueSettings(options.geometry, payloadBytes),
+      },
+      attachMilliseconds,
+    );
+    const attached: DeviceRecord = { ...record, device: answer.device };
+    writeRecord(places, attached);
+    const linked = makeLink(record.link, answer.device);
+    return new FuseDevice(host, places, attached, session, served, linked, notes);
+  } catch (error) {
+    // Whatever the helper did meanwhile is taken back as well: the loop device is let go of by its tag.
+    session.abort();
+    await releaseByTag(host, record);
+    if (await drained(host, served)) session.close();
+    if (session.transport === 'uring' && (options.transport ?? 'auto') === 'auto' && served.length < host.reactors) {
+      notes.push(`FUSE over io_uring failed, so requests travel the classic way: ${messageOf(error)}`);
+      return await build(host, options, places, record, payloadBytes, false, notes);
+    }
+    throw error;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function serveQueues(
+  host: KernelHost,
+  options: FuseDeviceOptions,
+  session: FuseSession,
+  payloadBytes: number,
+  served: ServedQueues[],
+): Promise<void> {
+  const cpus = possibleCpus();
+  const last = cpus.at(-1) ?? 0;
+  const queues = spreadQueues(
+    Array.from({ length: last + 1 }, (_, cpu) => cpu),
+    host.reactors,
+  );
+  for (const [reactor, mine] of queues.entries()) {
+    const queuesOfReactor = await host.serve(reactor, {
+      kind: 'fuse',
+      name: options.name,
+      transport: session.transport,
+      fd: session.descriptor(reactor),
+      queues: mine,
+      reads: session.transport === 'classic' || reactor === 0,
+      entriesPerQueue: options.entriesPerQueue ?? defaultEntries,
+      payloadBytes,
+    });
+    served.push(queuesOfReactor);
+  }
+}
+
+/** Lets go of a loop device that may or may not have been attached. */
+async function releaseByTag(host: KernelHost, record: DeviceRecord): Promise<void> {
+  for (const device of attachedLoops()) {
+    try {
+      await askHelper(host, { kind: 'release', device, tag: record.tag }, drainMilliseconds);
+    } catch {
+      // The connection is dead, so it goes at its last close at the latest; what counts is the error that led here.
+    }
+  }
+}
+
+/** True once every reactor's queues have ended; false if one does not within the bound. */
+async function drained(host: KernelHost, served: readonly ServedQueues[]): Promise<boolean> {
+  const all = Promise.all(served.map((queues) => queues.ended)).then(() => true);
+  return (await Promise.race([all, host.sleep(drainMilliseconds)])) === true;
+}
+
+class FuseDevice implements KernelDevice {
+  readonly kind = 'fuse';
+  readonly name: string;
+  readonly path: string;
+  readonly link: string | null;
+  readonly notes: readonly string[];
+  readonly transport: string;
+  readonly lost: Promise<string>;
+  readonly #host: KernelHost;
+  readonly #places: Places;
+  readonly #record: DeviceRecord;
+  readonly #session: FuseSession;
+  readonly #served: readonly ServedQueues[];
+  #leaving = false;
+
+  constructor(
+    host: KernelHost,
+    places: Places,
+    record: DeviceRecord,
+    session: FuseSession,
+    served: readonly ServedQueues[],
+    linked: boolean,
+    notes: readonly string[],
+  ) {
+    this.#host = host;
+    this.#places = places;
+    this.#record = record;
+    this.#session = session;
+    this.#served = served;
+    this.name = record.name;
+    this.path = record.device ?? '';
+    this.link = linked ? record.link : null;
+    this.notes = linked ? notes : [...notes, `the name ${record.link} could not be made`];
+    this.transport = session.transport === 'uring' ? 'FUSE over io_uring' : 'FUSE over /dev/fuse';
+    this.lost = new Promise((resolve) => {
+      for (const queues of served) {
+        void queues.ended.then((failure) => {
+          if (!this.#leaving) resolve(failure ?? 'the FUSE connection was aborted or unmounted');
+        });
+      }
+    });
+  }
+
+  holders(): readonly DeviceHolder[] {
+    return holdersOf(this.path.slice('/dev/'.length));
+  }
+
+  async flush(): Promise<void> {
+    await askHelper(this.#host, { kind: 'flush', device: this.path, tag: this.#record.tag }, flushMilliseconds);
+  }
+
+  async resize(sizeBytes: number): Promise<void> {
+    const { tag, mountPoint: file } = this.#record;
+    await askHelper(this.#host, { kind: 'resize', device: this.path, tag, file, sizeBytes }, resizeMilliseconds);
+  }
+
+  async detach(options: DetachOptions): Promise<void> {
+    if (options.force) await this.#abort();
+    else await this.#leave();
+    await this.#finish();
+  }
+
+  /** Holders that are not just having a look. */
+  async #realHolders(): Promise<readonly DeviceHolder[]> {
+    const until = this.#host.now() + lookerMilliseconds;
+    for (;;) {
+      const found = this.holders();
+      const looking = found.every((holder) => holder.kind === 'process' && lookers.has(holder.name));
+      if (found.length === 0 || !looking || this.#host.now() > until) return found;
+      await this.#host.sleep(lookerStep);
+    }
+  }
+
+  #busy(holders: readonly DeviceHolder[]): CausewayError {
+    const names = holders.length === 0 ? 'somebody who cannot be named' : holders.map(describeHolder).join(', ');
+    return new CausewayError('kernel-device-busy', `${this.path} (${this.name}) is in use: ${names}`);
+  }
+
+  async #leave(): Promise<void> {
+    const holders = await this.#realHolders();
+    if (holders.length > 0) throw this.#busy(holders);
+    const work = { kind: 'detach', device: this.path, tag: this.#record.tag } as const;
+    const answer = await askHelper(this.#host, work, flushMilliseconds);
+    // Somebody opened it between the look and the deed: the helper took it back, and the device goes on.
+    if (answer.held) throw this.#busy(this.holders());
+    this.#leaving = true;
+    this.#session.unmount();
+  }
+
+  async #abort(): Promise<void> {
+    this.#leaving = true;
+    this.#session.abort();
+    const work = { kind: 'release', device: this.path, tag: this.#record.tag } as const;
+    await askHelper(this.#host, work, drainMilliseconds);
+  }
+
+  async #finish(): Promise<void> {
+    removeTraces(this.#record);
+    if (await drained(this.#host, this.#served)) {
+      this.#session.close();
+      removeRecord(this.#places, this.name);
+      return;
+    }
+    // The descriptors stay open: a reactor still uses them, and a number that is given out anew would be worse.
+    throw new CausewayError(
+      'kernel-device-failed',
+      `${this.name}: the device is gone, but requests of it did not come back within ${drainMilliseconds / 1000} s`,
+    );
+  }
+}

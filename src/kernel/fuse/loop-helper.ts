@@ -1,0 +1,163 @@
+/**
+ * The helper process: does one piece of work on a loop device and ends. It is a process of its own because opening,
+ * configuring and closing a loop device reads and writes the file behind it, which the parent serves: done in the
+ * parent, a request that is never answered would hang it, and a kill could not end it, because the descriptors that it
+ * serves through would not be closed before that very request is answered. This process has none of them.
+ *
+ * Started as `node loop-helper.js <LoopRequest as JSON>`; writes one LoopAnswer as JSON to standard output.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { closeDescriptor, openFlag, openPath } from '../../native/descriptors.ts';
+import { errno, errnoName } from '../../native/errno.ts';
+import {
+  clearLoop,
+  configureLoop,
+  freeLoop,
+  keepLoop,
+  loopFileName,
+  loopFlag,
+  loopMajor,
+  updateLoopCapacity,
+} from '../../native/loop.ts';
+import { makeBlockNode } from '../../native/mount.ts';
+import type { AttachLoop, LoopAnswer, LoopRequest, LoopWork } from './loop-work.ts';
+
+const controlPath = '/dev/loop-control';
+/** Somebody else may take the free device first; that often in a row it is no coincidence. */
+const attachTries = 32;
+
+class Failure extends Error {}
+
+/** @throws Failure naming what was tried */
+function check(result: number, what: string): number {
+  if (result < 0) throw new Failure(`${what}: ${errnoName(result)}`);
+  return result;
+}
+
+function using<T>(descriptor: number, work: (descriptor: number) => T): T {
+  try {
+    return work(descriptor);
+  } finally {
+    closeDescriptor(descriptor);
+  }
+}
+
+function openLoop(device: string, number: number, flags: number): number {
+  let fd = openPath(device, flags);
+  if (fd === -errno.ENOENT && makeBlockNode(device, loopMajor, number) === 0) fd = openPath(device, flags);
+  return check(fd, `cannot open ${device}`);
+}
+
+function sysfs(device: string, entry: string): string {
+  return path.join('/sys/block', path.basename(device), entry);
+}
+
+function attach(work: AttachLoop): LoopAnswer {
+  const access = work.readOnly ? openFlag.readOnly : openFlag.readWrite;
+  return using(check(openPath(controlPath, openFlag.readWrite), `cannot open ${controlPath}`), (control) =>
+    using(check(openPath(work.file, access), `cannot open ${work.file}`), (backing) => {
+      const flags =
+        loopFlag.directIo | (work.partitions ? loopFlag.partScan : 0) | (work.readOnly ? loopFlag.readOnly : 0);
+      for (let tries = 0; tries < attachTries; tries += 1) {
+        const number = check(freeLoop(control), 'no loop device is free');
+        const device = `/dev/loop${number}`;
+        const settings = { backing, blockBytes: work.blockBytes, flags, fileName: work.tag };
+        const done = using(openLoop(device, number, access), (fd) => {
+          const result = configureLoop(fd, settings);
+          if (result === -errno.EBUSY) return false;
+          check(result, `cannot attach ${device}`);
+          const direct = fs.readFileSync(sysfs(device, 'loop/dio'), 'utf8').trim();
+          if (direct === '1') return true;
+          clearLoop(fd);
+          throw new Failure(`${device} refuses direct I/O`);
+        });
+        if (!done) continue;
+        tune(device, work.queue);
+        return { failure: null, device, held: false };
+      }
+      throw new Failure('every free loop device was taken by somebody else');
+    }),
+  );
+}
+
+function tune(device: string, queue: Readonly<Record<string, string>>): void {
+  for (const [entry, value] of Object.entries(queue)) {
+    try {
+      fs.writeFileSync(sysfs(device, path.join('queue', entry)), value);
+    } catch {
+      // An older kernel does not have it or does not allow it: the device works, if not as fast.
+    }
+  }
+}
+
+/** Opens the device if it is still ours; null if it is not: detached already, and perhaps somebody else's by now. */
+function withOurs(work: LoopWork, access: number, act: (fd: number) => LoopAnswer): LoopAnswer | null {
+  const fd = openPath(work.device, access);
+  if (fd === -errno.ENOENT || fd === -errno.ENXIO) return null;
+  return using(check(fd, `cannot open ${work.device}`), (open) => (loopFileName(open) === work.tag ? act(open) : null));
+}
+
+/** True while something is attached to the device. */
+function attached(device: string): boolean {
+  return fs.existsSync(sysfs(device, 'loop/backing_file'));
+}
+
+function letGo(work: LoopWork, flush: boolean): LoopAnswer {
+  const undo = work.kind === 'detach';
+  const ours = withOurs(work, openFlag.readOnly, (fd) => {
+    if (flush) fs.fsyncSync(fd);
+    check(clearLoop(fd), `cannot detach ${work.device}`);
+    return { failure: null, device: work.device, held: false };
+  });
+  if (ours === null) return { failure: null, device: '', held: false };
+  // The device goes when its last user closes it; that was us if nobody else has it.
+  const held = attached(work.device) && withOurs(work, openFlag.readOnly, (fd) => {
+    if (undo) keepLoop(fd);
+    return { failure: null, device: work.device, held: true };
+  }) !== null;
+  return { failure: null, device: work.device, held };
+}
+
+function perform(request: LoopRequest): LoopAnswer {
+  switch (request.kind) {
+    case 'attach':
+      return attach(request);
+    case 'detach':
+      return letGo(request, true);
+    case 'release':
+      return letGo(request, false);
+    case 'flush':
+    case 'resize': {
+      const answer = withOurs(request, openFlag.readOnly, (fd) => {
+        if (request.kind === 'flush') fs.fsyncSync(fd);
+        else resize(request, fd);
+        return { failure: null, device: request.device, held: false };
+      });
+      if (answer === null) throw new Failure(`${request.device} is not attached any more`);
+      return answer;
+    }
+  }
+}
+
+function resize(work: LoopWork, fd: number): void {
+  // The loop device takes the size that the file system last heard of: let it ask anew.
+  if (work.file !== undefined) {
+    const size = fs.statSync(work.file).size;
+    if (size !== work.sizeBytes) throw new Failure(`the volume has ${size} bytes, not ${work.sizeBytes}`);
+  }
+  check(updateLoopCapacity(fd), `cannot resize ${work.device}`);
+}
+
+function answer(request: LoopRequest): LoopAnswer {
+  try {
+    return perform(request);
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    return { failure, device: '', held: false };
+  }
+}
+
+// The only caller is our own parent, which wrote the request from this very type.
+const request = JSON.parse(process.argv[2] ?? 'null') as LoopRequest;
+fs.writeSync(1, JSON.stringify(answer(request)));

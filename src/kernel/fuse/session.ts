@@ -1,0 +1,143 @@
+/**
+ * The FUSE side of a kernel device, from the main thread: open /dev/fuse, mount, agree on INIT, and at the end let go.
+ * Nothing in here asks the mounted file for anything.
+ */
+import fs from 'node:fs';
+import { CausewayError } from '../../base/errors.ts';
+import {
+  closeDescriptor,
+  ioctlBytes,
+  openFlag,
+  openPath,
+  readDescriptor,
+  writeDescriptor,
+} from '../../native/descriptors.ts';
+import { errno, errnoName } from '../../native/errno.ts';
+import { systemError } from '../../native/libc.ts';
+import { mount, mountFlag, unmount, unmountFlag } from '../../native/mount.ts';
+import type { FuseTransport, KernelGeometry, KernelHost } from '../contract.ts';
+import { deviceClone, leastReadBytes, regularFile } from './abi.ts';
+import { abortAndUnmount, mountsAt } from './connection.ts';
+import { decodeInit, encodeInitReply, offersUring } from './init.ts';
+import { mountType } from './places.ts';
+
+const devicePath = '/dev/fuse';
+/** INIT is there when mount returns; the wait is for a kernel that takes its time. */
+const initMilliseconds = 5000;
+const initStep = 10;
+
+export interface SessionOptions {
+  readonly mountPoint: string;
+  readonly source: string;
+  readonly geometry: KernelGeometry;
+  readonly payloadBytes: number;
+  /** Ask for io_uring if INIT offers it. */
+  readonly uring: boolean;
+}
+
+function openDevice(): number {
+  const fd = openPath(devicePath, openFlag.readWrite | openFlag.nonBlock);
+  if (fd >= 0) return fd;
+  if (fd === -errno.ENOENT || fd === -errno.ENODEV || fd === -errno.ENXIO) {
+    throw new CausewayError('kernel-device-unavailable', `there is no ${devicePath}`, {
+      hint: 'Load the module with `modprobe fuse`; in a container, pass the device in (`--device /dev/fuse`).',
+    });
+  }
+  throw systemError('kernel-device-unavailable', `cannot open ${devicePath}`, -fd, 'Run as root (CAP_SYS_ADMIN).');
+}
+
+export class FuseSession {
+  readonly transport: FuseTransport;
+  readonly #fds: number[];
+  readonly #options: SessionOptions;
+
+  private constructor(fd: number, transport: FuseTransport, options: SessionOptions) {
+    this.#fds = [fd];
+    this.transport = transport;
+    this.#options = options;
+  }
+
+  /** @throws CausewayError `kernel-device-unavailable`, `kernel-device-failed` */
+  static async open(host: KernelHost, options: SessionOptions): Promise<FuseSession> {
+    const fd = openDevice();
+    try {
+      mountOver(fd, options);
+      const transport = await agree(host, fd, options);
+      return new FuseSession(fd, transport, options);
+    } catch (error) {
+      abortAndUnmount(options.mountPoint, options.source);
+      closeDescriptor(fd);
+      throw error;
+    }
+  }
+
+  /** The descriptor for one more reactor: each has its own, so that they do not contend for one list of requests. */
+  descriptor(reactor: number): number {
+    const first = this.#fds[0] as number;
+    if (reactor === 0) return first;
+    const fd = openDevice();
+    const result = ioctlBytes(fd, deviceClone, new Uint8Array(new Uint32Array([first]).buffer));
+    if (result < 0) {
+      closeDescriptor(fd);
+      throw systemError('kernel-device-failed', 'cannot join a FUSE connection', -result);
+    }
+    this.#fds.push(fd);
+    return fd;
+  }
+
+  /** Takes the mount away. With that the connection ends: the kernel lets go of every queue. */
+  unmount(): void {
+    const { mountPoint, source } = this.#options;
+    if (mountsAt(mountPoint, source).length === 0) return;
+    const result = unmount(mountPoint, unmountFlag.noFollow);
+    // Somebody has the bare file open, which is ours alone: they get an error.
+    if (result < 0) abortAndUnmount(mountPoint, source);
+  }
+
+  /** As `unmount`, and every request that waits ends with an error now. */
+  abort(): void {
+    abortAndUnmount(this.#options.mountPoint, this.#options.source);
+  }
+
+  /** Closes the descriptors. No reactor uses them any more. */
+  close(): void {
+    for (const fd of this.#fds.splice(0)) closeDescriptor(fd);
+  }
+}
+
+function mountOver(fd: number, options: SessionOptions): void {
+  const { mountPoint, source, geometry, payloadBytes } = options;
+  fs.writeFileSync(mountPoint, '', { mode: 0o600 });
+  const mode = (regularFile | (geometry.readOnly ? 0o400 : 0o600)).toString(8);
+  const data = `fd=${fd},rootmode=${mode},user_id=0,group_id=0,default_permissions,max_read=${payloadBytes}`;
+  const flags =
+    mountFlag.noSuid | mountFlag.noDev | mountFlag.noExec | mountFlag.noAtime | (geometry.readOnly ? mountFlag.readOnly : 0);
+  const result = mount(source, mountPoint, mountType, flags, data);
+  if (result === 0) return;
+  fs.rmSync(mountPoint, { force: true });
+  if (result === -errno.EPERM) {
+    throw systemError('kernel-device-unavailable', `cannot mount ${mountPoint}`, -result, 'Run as root (CAP_SYS_ADMIN).');
+  }
+  throw systemError('kernel-device-failed', `cannot mount ${mountPoint}`, -result);
+}
+
+/** Answers INIT. */
+async function agree(host: KernelHost, fd: number, options: SessionOptions): Promise<FuseTransport> {
+  // The kernel wants room for the largest write there could be before it hands out anything.
+  const buffer = new Uint8Array(leastReadBytes);
+  const until = host.now() + initMilliseconds;
+  let got = readDescriptor(fd, buffer);
+  while (got === -errno.EAGAIN && host.now() < until) {
+    await host.sleep(initStep);
+    got = readDescriptor(fd, buffer);
+  }
+  if (got < 0) throw systemError('kernel-device-failed', 'the kernel does not say INIT', -got);
+  const request = decodeInit(buffer.subarray(0, got));
+  const uring = options.uring && offersUring(request);
+  const reply = encodeInitReply(request, options.payloadBytes, uring);
+  const put = writeDescriptor(fd, reply);
+  if (put !== reply.length) {
+    throw new CausewayError('kernel-device-failed', `the kernel refuses our INIT: ${errnoName(put)}`);
+  }
+  return uring ? 'uring' : 'classic';
+}

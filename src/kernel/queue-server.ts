@@ -1,0 +1,13 @@
+/** Makes the reactor side of whatever kind of kernel device a plan is for. */
+import type { BlockDevice } from '../block/device.ts';
+import type { UringIo } from '../io/uring/io.ts';
+import type { KernelQueueServer, QueuePlan } from './contract.ts';
+import { FuseQueueServer } from './fuse/server.ts';
+
+/** @throws CausewayError `out-of-memory` */
+export function makeQueueServer(io: UringIo, device: BlockDevice, plan: QueuePlan): KernelQueueServer {
+  switch (plan.kind) {
+    case 'fuse':
+      return new FuseQueueServer(io, device, plan);
+  }
+}

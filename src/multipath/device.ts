@@ -1,0 +1,545 @@
+/**
+ * One volume over many paths, on one reactor. A request becomes parts, each of which fits into one command of the path
+ * it is given to; a part that fails because of its path is sent again over another one. The request ends when all of it
+ * was issued and no part is undecided.
+ *
+ * When a part may be sent again:
+ * - It surely was not executed, or executing it twice is harmless (reads): at once.
+ * - A write, write-zeroes or discard that the array may still execute after the connection is gone (a ghost) is held
+ *   until the controller it was sent to is fenced. Until then the request is not answered, so whatever the ghost does
+ *   to the range happens while the write is still under way, which any reader has to expect; after the fence only the
+ *   retry can change the range, and it carries the same data. This is `strict`. `none` sends it again at once and can
+ *   lose data when the ghost comes late; it exists for arrays known to drain, and for showing the harm.
+ * - An answer of the volume (medium error, out of range, reservation conflict, …) is final and goes up.
+ */
+import { assert } from '../base/assert.ts';
+import { BoundedQueue } from '../base/bounded-queue.ts';
+import type { BlockDevice, Geometry, Identity } from '../block/device.ts';
+import { op, type Request, requestFlag } from '../block/request.ts';
+import { status } from '../block/status.ts';
+import { type NativePath, Part, type PartOwner, verdict } from '../fabric/contract.ts';
+import type { Io, Timer } from '../io/contract.ts';
+import { FlushLedger } from './flush-ledger.ts';
+import { Job, PartList } from './job.ts';
+import type { Member } from './member.ts';
+import { partLength } from './part-length.ts';
+import { PathSet } from './path-set.ts';
+import type { SelectorName } from './selector.ts';
+import type { Access } from './state.ts';
+import { deviceCounter, DeviceStatistics, pathCounter } from './statistics.ts';
+
+export interface MultipathOptions {
+  readonly geometry: Geometry;
+  readonly identity: Identity;
+  readonly selector?: SelectorName;
+  /** While no path lives: wait for ever (-1, the default), this many milliseconds, or not at all (0). */
+  readonly noPathRetry?: number;
+  /** What happens to a write that a lost controller may still execute. */
+  readonly ghostWrites?: 'strict' | 'none';
+  /** The array's controllers share or mirror their volatile cache: one flush covers all, and none is lost with a path. */
+  readonly sharedCache?: boolean;
+  /** Shared by all reactors of this device. */
+  readonly ledger?: FlushLedger;
+  readonly statistics?: DeviceStatistics;
+  /** Told of each change of a path's state (control; not on the data path). */
+  readonly onPathState?: (member: Member) => void;
+  /** The array answered with a path error although the path looked fine: its state should be read anew (control). */
+  readonly onPathError?: (member: Member) => void;
+}
+
+/** Requests that one device can have under way on one reactor: 256 tags, and room for internal ones. */
+const jobCount = 320;
+/** Parts: enough that every job has one and large ones have several. */
+const partCount = 1024;
+/** Requests that may wait for a job slot. The callers' slots are the real bound. */
+const lineCapacity = 4096;
+/** How many parts of one request are under way at once; the rest follows as they come back. */
+const partsAtOnce = 32;
+/** How often a part is sent again on an answer that asks for patience (CRD). */
+const retriesHere = 8;
+/** How long a path that answered with a path error is left alone if the array says nothing. Milliseconds. */
+const pauseTime = 1000;
+
+export class MultipathDevice implements BlockDevice, PartOwner {
+  geometry: Geometry;
+  readonly identity: Identity;
+  readonly paths: PathSet;
+  readonly statistics: DeviceStatistics;
+  readonly #io: Io;
+  readonly #options: MultipathOptions;
+  readonly #strict: boolean;
+  readonly #ledger: FlushLedger;
+  readonly #jobs: Job[] = [];
+  readonly #freeJobs: Job[] = [];
+  readonly #freeParts = new PartList();
+  /** What a flush part covers, by the part's index. */
+  readonly #marks = new Int32Array(partCount);
+  /** Requests that have no job yet. */
+  readonly #line = new BoundedQueue<Request>(lineCapacity);
+  /** Jobs that could not issue everything. */
+  readonly #waiting = new BoundedQueue<Job>(jobCount);
+  /** Parts to be sent again as soon as a path takes them. */
+  readonly #again = new PartList();
+  /** Parts to be sent again later; `startedAt` says when. */
+  readonly #later = new PartList();
+  /** Parts in the `own` lists of members. */
+  #ownCount = 0;
+  readonly #timer: Timer;
+  #timerAt = Number.NaN;
+  /** Since when no path lived while something waited; 0 = that is not so. */
+  #strandedAt = Number.NaN;
+
+  constructor(io: Io, options: MultipathOptions) {
+    this.#io = io;
+    this.#options = options;
+    this.geometry = options.geometry;
+    this.identity = options.identity;
+    this.#strict = options.ghostWrites !== 'none';
+    this.statistics = options.statistics ?? new DeviceStatistics();
+    this.#ledger = options.ledger ?? new FlushLedger();
+    this.paths = new PathSet(options.selector ?? 'queue-depth', this.statistics);
+    for (let i = 0; i < jobCount; i += 1) this.#jobs.push(new Job(i));
+    this.#freeJobs.push(...this.#jobs);
+    for (let i = 0; i < partCount; i += 1) this.#freeParts.push(new Part(i));
+    this.#timer = io.timer(() => this.#onTimer());
+    this.#timerAt = 0;
+    this.#strandedAt = 0;
+  }
+
+  // --- Paths and policy: control ----------------------------------------------------------------------------------
+
+  /** Adds a path. Its index names it in statistics and messages; all reactors agree on it. */
+  addPath(index: number, path: NativePath): Member {
+    const member = this.paths.add(index, path);
+    path.waiter = this;
+    this.pathChanged(index);
+    return member;
+  }
+
+  /** A path's facts changed (opened, closed, new epoch, read anew): derives its state and lets I/O flow. */
+  pathChanged(index: number): void {
+    const member = this.paths.member(index);
+    if (member.path.open) this.#ledger.began(index, member.path.epoch);
+    member.paused = false;
+    const changed = member.refresh();
+    this.paths.rebuild();
+    if (changed) this.#options.onPathState?.(member);
+    this.#pump();
+  }
+
+  setAccess(index: number, access: Access): void {
+    this.paths.member(index).access = access;
+    this.pathChanged(index);
+  }
+
+  setDisabled(index: number, disabled: boolean): void {
+    this.paths.member(index).disabled = disabled;
+    this.pathChanged(index);
+  }
+
+  setRemoved(index: number): void {
+    this.paths.member(index).removed = true;
+    this.pathChanged(index);
+  }
+
+  /** No command of that life (or an earlier one) of the controller can execute any more: what was held may go on. */
+  fenced(controller: number, epoch: number): void {
+    for (const member of this.paths.members) {
+      if (member === undefined || member.path.controller !== controller) continue;
+      if (epoch > member.fencedEpoch) member.fencedEpoch = epoch;
+      for (let left = member.held.size; left > 0; left -= 1) {
+        const part = member.held.shift() as Part;
+        if (part.epoch > member.fencedEpoch) {
+          member.held.push(part);
+          continue;
+        }
+        this.statistics.add(deviceCounter.held, -1);
+        this.#again.push(part);
+      }
+    }
+    this.#pump();
+  }
+
+  /** Ends everything that waits for a path or for a fence with an error. What is on its way comes back by itself. */
+  failQueued(): void {
+    for (const member of this.paths.members) {
+      if (member === undefined) continue;
+      for (let part = member.held.shift(); part !== null; part = member.held.shift()) {
+        this.statistics.add(deviceCounter.held, -1);
+        this.#decide(part, status.timedOut);
+      }
+    }
+    for (let part = this.#later.shift(); part !== null; part = this.#later.shift()) this.#decide(part, part.status);
+    this.#failStranded();
+  }
+
+  /** Requests or parts that wait for a path, room or a fence. */
+  get stuck(): number {
+    return this.#line.size + this.#waiting.size + this.#again.size + this.statistics.get(deviceCounter.held);
+  }
+
+  get busy(): boolean {
+    return this.#freeJobs.length < jobCount || this.#line.size > 0;
+  }
+
+  close(): Promise<void> {
+    assert(!this.busy, 'a multipath device is closed while requests are under way');
+    this.#timer.disarm();
+    return Promise.resolve();
+  }
+
+  // --- Requests: the data path ------------------------------------------------------------------------------------
+
+  submit(request: Request): void {
+    const job = this.#freeJobs.pop();
+    if (job !== undefined) this.#begin(job, request);
+    else if (!this.#line.push(request)) request.finish(status.busy);
+  }
+
+  #begin(job: Job, request: Request): void {
+    job.request = request;
+    job.issued = 0;
+    job.outstanding = 0;
+    job.status = status.ok;
+    if (request.op === op.flush) this.#flush(job);
+    else this.#advance(job);
+  }
+
+  /** Goes on with a job: issues what there is to issue, waits if it must, ends it when nothing is left. */
+  #advance(job: Job): void {
+    const request = job.request as Request;
+    // Who stands in the line is served in its order, by `#pump`.
+    if (job.waiting) return;
+    if (!this.#issue(job, request)) {
+      job.waiting = true;
+      assert(this.#waiting.push(job), 'more jobs wait than there are');
+      this.#noteStranded();
+      return;
+    }
+    if (job.outstanding === 0) this.#end(job, request);
+  }
+
+  /** Sends as much of the job as is possible. False when it has to wait for a path, room or a part. */
+  #issue(job: Job, request: Request): boolean {
+    while (job.issued < request.length && job.status === status.ok) {
+      // The rest follows when a part comes back; that is no waiting.
+      if (job.outstanding >= partsAtOnce) return true;
+      if (this.#freeParts.size === 0) return false;
+      const index = this.paths.choose();
+      if (index === -1) return false;
+      const path = this.paths.member(index).path;
+      const part = this.#newPart(job, request);
+      part.offset = request.offset + job.issued;
+      part.buffer = request.buffer + job.issued;
+      part.length = partLength(path, request.op, part.offset, request.length - job.issued);
+      job.issued += part.length;
+      this.#send(part, path, index);
+    }
+    return true;
+  }
+
+  #newPart(job: Job, request: Request): Part {
+    const part = this.#freeParts.shift() as Part;
+    part.owner = this;
+    part.ownerTag = job.index;
+    part.request = request;
+    part.op = request.op;
+    part.flags = request.flags;
+    part.attempts = 0;
+    job.outstanding += 1;
+    return part;
+  }
+
+  #send(part: Part, path: NativePath, index: number): void {
+    part.path = path;
+    part.pathIndex = index;
+    part.epoch = path.epoch;
+    part.startedAt = this.#io.clock.now();
+    part.attempts += 1;
+    path.submit(part);
+    this.statistics.counters[DeviceStatistics.pathBase(index) + pathCounter.inFlight] = path.inFlight;
+  }
+
+  /** A part came back. */
+  onPart(part: Part): void {
+    const member = this.paths.member(part.pathIndex);
+    this.#countPart(part, member);
+    if (part.verdict !== verdict.ok) {
+      this.#failed(part, member);
+    } else {
+      if (part.op === op.flush) this.#ledger.flushed(part.pathIndex, this.#marks[part.index] as number, part.epoch);
+      else if (part.op !== op.read && this.#cached(part)) this.#ledger.entered(part.pathIndex, part.epoch);
+      this.#decide(part, status.ok);
+    }
+    this.#pump();
+  }
+
+  /** A path that had no room has some now. */
+  onRoom(): void {
+    this.#pump();
+  }
+
+  /** The write was acknowledged from a volatile cache that may be lost with its controller. */
+  #cached(part: Part): boolean {
+    return this.geometry.volatileCache && (part.flags & requestFlag.fua) === 0 && this.#options.sharedCache !== true;
+  }
+
+  #failed(part: Part, member: Member): void {
+    const { statistics } = this;
+    statistics.add(member.base + pathCounter.errors, 1);
+    const pathFault = (part.verdict & verdict.pathFault) !== 0;
+    if (pathFault && member.path.open && member.path.epoch === part.epoch) this.#pause(member);
+    if (part.op === op.flush && pathFault && this.#options.sharedCache !== true) {
+      // The cache behind this path is out of reach. What it held uncovered is lost, and the flush says so at its end.
+      this.#ledger.settleLost(part.pathIndex);
+      this.#decide(part, status.ok);
+      return;
+    }
+    const here = (part.verdict & verdict.retryHere) !== 0 && part.attempts <= retriesHere;
+    if (!here && (part.verdict & verdict.retryElsewhere) === 0) {
+      this.#decide(part, part.status === status.ok ? status.ioError : part.status);
+      return;
+    }
+    statistics.add(deviceCounter.retries, 1);
+    const ghost = part.op !== op.read && part.op !== op.flush && (part.verdict & verdict.mayStillExecute) !== 0;
+    if (ghost && this.#strict && part.epoch > member.fencedEpoch) {
+      member.held.push(part);
+      statistics.add(deviceCounter.held, 1);
+      statistics.add(deviceCounter.everHeld, 1);
+    } else if (here) {
+      part.startedAt = this.#io.clock.now() + Math.max(part.retryDelay, 1);
+      this.#later.push(part);
+      this.#armTimer(part.startedAt);
+    } else {
+      this.#again.push(part);
+      this.#noteStranded();
+    }
+  }
+
+  #pause(member: Member): void {
+    member.pausedUntil = this.#io.clock.now() + pauseTime;
+    this.#armTimer(member.pausedUntil);
+    if (member.paused) return;
+    member.paused = true;
+    this.paths.rebuild();
+    this.#options.onPathError?.(member);
+  }
+
+  /** The part's outcome is final: it goes back to the pool, and its request ends with its last part. */
+  #decide(part: Part, outcome: number): void {
+    const job = this.#jobs[part.ownerTag] as Job;
+    part.request = null;
+    part.path = null;
+    this.#freeParts.push(part);
+    job.outstanding -= 1;
+    if (outcome !== status.ok && job.status === status.ok) job.status = outcome;
+    this.#advance(job);
+  }
+
+  #end(job: Job, request: Request): void {
+    if (request.op === op.flush && job.status === status.ok && this.#ledger.takeLoss()) job.status = status.ioError;
+    this.#countRequest(job, request);
+    job.request = null;
+    const next = this.#line.shift();
+    if (next === null) this.#freeJobs.push(job);
+    request.finish(job.status as Request['status']);
+    if (next !== null) this.#begin(job, next);
+  }
+
+  /** Sends what waits, as far as paths and parts allow: parts bound to a path, then retries, then new work in order. */
+  #pump(): void {
+    if (this.#ownCount > 0) this.#pumpOwn();
+    while (this.#again.size > 0) {
+      const index = this.paths.choose();
+      if (index === -1) break;
+      if (!this.#sendAgain(index)) break;
+    }
+    // Every job is looked at once at most: one that still can not issue everything ends the round.
+    for (let job = this.#waiting.peek(); job !== null; job = this.#waiting.peek()) {
+      const request = job.request as Request;
+      if (!this.#issue(job, request)) break;
+      this.#waiting.shift();
+      job.waiting = false;
+      if (job.outstanding === 0) this.#end(job, request);
+    }
+    if (this.#strandedAt !== 0) this.#noteStranded();
+  }
+
+  #sendAgain(index: number): boolean {
+    const part = this.#again.first as Part;
+    const path = this.paths.member(index).path;
+    if (part.length > 0) {
+      const fits = partLength(path, part.op, part.offset, part.length);
+      if (fits < part.length) {
+        // This path takes less at once than the one before: the rest becomes a part of its own.
+        if (this.#freeParts.size === 0) return false;
+        const rest = this.#newPart(this.#jobs[part.ownerTag] as Job, part.request as Request);
+        rest.offset = part.offset + fits;
+        rest.buffer = part.buffer + fits;
+        rest.length = part.length - fits;
+        rest.attempts = part.attempts;
+        part.length = fits;
+        this.#again.push(rest);
+      }
+    }
+    this.#again.shift();
+    this.#send(part, path, index);
+    return true;
+  }
+
+  #pumpOwn(): void {
+    for (const member of this.paths.members) {
+      if (member === undefined) continue;
+      while (member.own.size > 0 && (!member.path.open || member.path.hasRoom)) {
+        const part = member.own.shift() as Part;
+        this.#ownCount -= 1;
+        if (member.path.open) {
+          this.#send(part, member.path, member.index);
+        } else {
+          this.#ledger.settleLost(member.index);
+          this.#decide(part, status.ok);
+        }
+      }
+    }
+  }
+
+  // --- Flush ------------------------------------------------------------------------------------------------------
+
+  /**
+   * Without a volatile cache what is acknowledged is durable. With one that all controllers share, any path will do.
+   * Else every controller that holds something uncovered is flushed, each over its own path.
+   */
+  #flush(job: Job): void {
+    const request = job.request as Request;
+    // Our own hold, so that the job does not end while its parts are being made.
+    job.outstanding = 1;
+    if (this.geometry.volatileCache) {
+      if (this.#options.sharedCache === true) this.#flushPart(job, request, null);
+      else for (const member of this.paths.members) if (member !== undefined) this.#flushMember(job, request, member);
+    }
+    job.outstanding -= 1;
+    if (job.outstanding === 0) this.#end(job, request);
+    else this.#pump();
+  }
+
+  #flushMember(job: Job, request: Request, member: Member): void {
+    if (!this.#ledger.isDirty(member.index)) return;
+    if (member.path.open) this.#flushPart(job, request, member);
+    else this.#ledger.settleLost(member.index);
+  }
+
+  #flushPart(job: Job, request: Request, member: Member | null): void {
+    if (this.#freeParts.size === 0) {
+      // Not flushed is not durable: saying so is the only honest answer.
+      job.status = status.busy;
+      return;
+    }
+    const part = this.#newPart(job, request);
+    part.offset = 0;
+    part.length = 0;
+    part.buffer = 0;
+    if (member === null) {
+      this.#again.push(part);
+      this.#noteStranded();
+      return;
+    }
+    part.pathIndex = member.index;
+    this.#marks[part.index] = this.#ledger.mark(member.index);
+    member.own.push(part);
+    this.#ownCount += 1;
+  }
+
+  // --- All paths down ---------------------------------------------------------------------------------------------
+
+  /** Notes since when something has been waiting without any path, and what is to be done about it. */
+  #noteStranded(): void {
+    const waiting = this.#waiting.size + this.#again.size;
+    this.statistics.set(deviceCounter.waiting, waiting + this.#line.size);
+    if (waiting === 0 || this.paths.alive) {
+      this.#strandedAt = 0;
+      this.statistics.set(deviceCounter.waitingSince, 0);
+      return;
+    }
+    const now = this.#io.clock.now();
+    if (this.#strandedAt === 0) {
+      this.#strandedAt = now;
+      this.statistics.set(deviceCounter.waitingSince, now);
+    }
+    const patience = this.#options.noPathRetry ?? -1;
+    if (patience >= 0) this.#armTimer(this.#strandedAt + patience);
+  }
+
+  #failStranded(): void {
+    for (let part = this.#again.shift(); part !== null; part = this.#again.shift()) this.#decide(part, status.transport);
+    for (let left = this.#waiting.size; left > 0; left -= 1) {
+      const job = this.#waiting.shift() as Job;
+      job.waiting = false;
+      if (job.status === status.ok) job.status = status.transport;
+      this.#advance(job);
+    }
+    this.#noteStranded();
+  }
+
+  #armTimer(at: number): void {
+    // One alarm for all that is due some time; it arms itself again for what comes later.
+    if (this.#timer.armed && this.#timerAt <= at) return;
+    this.#timerAt = at;
+    this.#timer.arm(Math.max(0, at - this.#io.clock.now()));
+  }
+
+  #onTimer(): void {
+    const now = this.#io.clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const member of this.paths.members) {
+      if (member === undefined || !member.paused) continue;
+      if (member.pausedUntil <= now) member.paused = false;
+      else next = Math.min(next, member.pausedUntil);
+    }
+    this.paths.rebuild();
+    for (let left = this.#later.size; left > 0; left -= 1) {
+      const part = this.#later.shift() as Part;
+      if (part.startedAt <= now) {
+        this.#again.push(part);
+      } else {
+        this.#later.push(part);
+        next = Math.min(next, part.startedAt);
+      }
+    }
+    this.#pump();
+    this.#noteStranded();
+    const patience = this.#options.noPathRetry ?? -1;
+    if (this.#strandedAt !== 0 && patience >= 0) {
+      if (now >= this.#strandedAt + patience) this.#failStranded();
+      else next = Math.min(next, this.#strandedAt + patience);
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#armTimer(next);
+  }
+
+  // --- Counting ---------------------------------------------------------------------------------------------------
+
+  #countPart(part: Part, member: Member): void {
+    const { counters } = this.statistics;
+    const { base } = member;
+    const took = this.#io.clock.now() - part.startedAt;
+    const which =
+      part.op === op.read ? pathCounter.reads : part.op === op.write ? pathCounter.writes : pathCounter.others;
+    counters[base + which] = (counters[base + which] as number) + 1;
+    counters[base + pathCounter.bytes] = (counters[base + pathCounter.bytes] as number) + part.length;
+    counters[base + pathCounter.latencySum] = (counters[base + pathCounter.latencySum] as number) + took;
+    if (took > (counters[base + pathCounter.latencyMax] as number)) counters[base + pathCounter.latencyMax] = took;
+    counters[base + pathCounter.inFlight] = member.path.inFlight;
+  }
+
+  #countRequest(job: Job, request: Request): void {
+    const { counters } = this.statistics;
+    // The first counters stand in the order of the operations.
+    counters[request.op] = (counters[request.op] as number) + 1;
+    if (job.status !== status.ok) this.statistics.add(deviceCounter.errors, 1);
+    if (request.op !== op.read && request.op !== op.write) return;
+    const bytes = request.op === op.read ? deviceCounter.readBytes : deviceCounter.writtenBytes;
+    counters[bytes] = (counters[bytes] as number) + request.length;
+    const took = this.#io.clock.now() - request.startedAt;
+    counters[deviceCounter.latencySum] = (counters[deviceCounter.latencySum] as number) + took;
+    if (took > (counters[deviceCounter.latencyMax] as number)) counters[deviceCounter.latencyMax] = took;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Which controllers hold acknowledged writes that no flush has covered yet. Shared by all reactors of a device, because
+ * a flush on one of them speaks for the writes of all. Used only where the array has a volatile cache per controller.
+ *
+ * Why nothing is missed:
+ * - A write is entered before it is acknowledged, so a flush that follows the acknowledgement sees it.
+ * - A flush notes `written` before it is sent and enters that number when it succeeded: writes acknowledged meanwhile
+ *   stay uncovered.
+ * - A controller that went away took its cache with it. What it held uncovered is counted as lost, and the next flush
+ *   fails once. The order "enter the write, then look at the epoch" against "set the epoch, then settle" leaves no gap:
+ *   whichever comes first, one of the two sides sees the other and counts the loss. Counting twice is harmless.
+ */
+import { maxPaths } from './statistics.ts';
+
+const lostWord = 0;
+const words = { written: 0, flushed: 1, epoch: 2 } as const;
+const wordsPerPath = 3;
+
+export const flushLedgerBytes = (1 + maxPaths * wordsPerPath) * 4;
+
+export class FlushLedger {
+  readonly #words: Int32Array;
+
+  constructor(buffer: SharedArrayBuffer | ArrayBuffer = new ArrayBuffer(flushLedgerBytes)) {
+    this.#words = new Int32Array(buffer);
+  }
+
+  #at(path: number, word: number): number {
+    return 1 + path * wordsPerPath + word;
+  }
+
+  /** Before a write, discard or write-zeroes without FUA is acknowledged that `path` completed in its life `epoch`. */
+  entered(path: number, epoch: number): void {
+    Atomics.add(this.#words, this.#at(path, words.written), 1);
+    if (Atomics.load(this.#words, this.#at(path, words.epoch)) !== epoch) Atomics.add(this.#words, lostWord, 1);
+  }
+
+  /** The controller behind `path` begins a new life: what the old one held is lost. Any reactor, any number of times. */
+  began(path: number, epoch: number): void {
+    const at = this.#at(path, words.epoch);
+    for (;;) {
+      const seen = Atomics.load(this.#words, at);
+      // A life that is older than the one others have seen already has nothing to say.
+      if (seen >= epoch) return;
+      if (Atomics.compareExchange(this.#words, at, seen, epoch) === seen) break;
+    }
+    this.settleLost(path);
+  }
+
+  /** Something acknowledged through `path` is not covered by a flush. */
+  isDirty(path: number): boolean {
+    return this.#load(path, words.written) !== this.#load(path, words.flushed);
+  }
+
+  /** What a flush that is sent now will cover. */
+  mark(path: number): number {
+    return this.#load(path, words.written);
+  }
+
+  /** A flush that was sent after `mark` succeeded, in the life `epoch` of the controller. */
+  flushed(path: number, mark: number, epoch: number): void {
+    if (this.#load(path, words.epoch) !== epoch) return;
+    const at = this.#at(path, words.flushed);
+    for (;;) {
+      const seen = Atomics.load(this.#words, at);
+      if (((mark - seen) | 0) <= 0) return;
+      if (Atomics.compareExchange(this.#words, at, seen, mark) === seen) return;
+    }
+  }
+
+  /** The cache behind `path` can not be flushed any more. */
+  settleLost(path: number): void {
+    const at = this.#at(path, words.flushed);
+    const seen = Atomics.load(this.#words, at);
+    const written = this.#load(path, words.written);
+    if (seen === written) return;
+    if (Atomics.compareExchange(this.#words, at, seen, written) === seen) Atomics.add(this.#words, lostWord, 1);
+  }
+
+  /** True once after acknowledged writes were lost with a cache. */
+  takeLoss(): boolean {
+    return Atomics.exchange(this.#words, lostWord, 0) > 0;
+  }
+
+  #load(path: number, word: number): number {
+    return Atomics.load(this.#words, this.#at(path, word));
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Counters of a device on one reactor, in shared memory of fixed size: that reactor alone writes them, anyone may read.
+ * A reader may see one counter a moment before another; none is ever torn or lost.
+ */
+
+/** Places in the counters of a device. */
+export const deviceCounter = {
+  reads: 0,
+  writes: 1,
+  flushes: 2,
+  discards: 3,
+  writeZeroes: 4,
+  readBytes: 5,
+  writtenBytes: 6,
+  errors: 7,
+  /** Parts sent again on another path (or the same one, later). */
+  retries: 8,
+  /** Requests that wait now because no path lives, or none has room. */
+  waiting: 9,
+  /** Since when (reactor clock, ms) requests have been waiting for a path; 0 = nobody waits. */
+  waitingSince: 10,
+  /** Writes of unknown outcome that are held now until their controller is fenced. */
+  held: 11,
+  /** Writes that were ever held. */
+  everHeld: 12,
+  /** Sum of the latencies of all finished reads and writes, milliseconds. */
+  latencySum: 13,
+  /** Longest latency of a read or write, milliseconds. */
+  latencyMax: 14,
+} as const;
+export const deviceCounters = 16;
+
+/** Places in the counters of a path. */
+export const pathCounter = {
+  reads: 0,
+  writes: 1,
+  others: 2,
+  bytes: 3,
+  errors: 4,
+  inFlight: 5,
+  latencySum: 6,
+  latencyMax: 7,
+  /** Index into `pathStateNames`. */
+  state: 8,
+} as const;
+export const pathCounters = 12;
+
+/** The most paths of one device. */
+export const maxPaths = 64;
+
+export const statisticsBytes = (deviceCounters + maxPaths * pathCounters) * 8;
+
+/** The counters of one device on one reactor. */
+export class DeviceStatistics {
+  readonly counters: Float64Array;
+
+  /** On shared memory of `statisticsBytes`, or on memory of its own. */
+  constructor(buffer: SharedArrayBuffer | ArrayBuffer = new ArrayBuffer(statisticsBytes)) {
+    this.counters = new Float64Array(buffer);
+  }
+
+  add(counter: number, amount: number): void {
+    this.counters[counter] = (this.counters[counter] as number) + amount;
+  }
+
+  set(counter: number, value: number): void {
+    this.counters[counter] = value;
+  }
+
+  get(counter: number): number {
+    return this.counters[counter] as number;
+  }
+
+  /** Where the counters of the path with this index begin. */
+  static pathBase(index: number): number {
+    return deviceCounters + index * pathCounters;
+  }
+}

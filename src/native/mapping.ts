@@ -1,0 +1,79 @@
+/** Memory from mmap: what the kernel may write to later. It never moves, unlike memory of the JavaScript engine. */
+import { bind, lastErrno, systemError, viewOf } from './libc.ts';
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 0x01;
+const MAP_PRIVATE = 0x02;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+const MAP_POPULATE = 0x8000;
+const MADV_DONTNEED = 4;
+const MADV_HUGEPAGE = 14;
+const MADV_NOHUGEPAGE = 15;
+
+const mmap = bind<[null, number, number, number, number, number]>(
+  'intptr_t mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)',
+);
+const munmap = bind<[number, number]>('int munmap(uintptr_t addr, size_t length)');
+const madviseCall = bind<[number, number, number]>('int madvise(uintptr_t addr, size_t length, int advice)');
+const mincoreCall = bind<[number, number, Uint8Array]>('int mincore(uintptr_t addr, size_t length, uint8_t *vec)');
+const memcpyCall = bind<[number, number, number]>('void memcpy(uintptr_t to, uintptr_t from, size_t length)');
+const memsetCall = bind<[number, number, number]>('void memset(uintptr_t to, int byte, size_t length)');
+
+export const pageBytes = 4096;
+
+/** Copies `length` bytes between addresses; the ranges must not overlap and both must be mapped. */
+export function copyMemory(to: number, from: number, length: number): void {
+  memcpyCall(to, from, length);
+}
+
+export function fillMemory(to: number, byte: number, length: number): void {
+  memsetCall(to, byte, length);
+}
+
+function map(what: string, length: number, flags: number, fd: number, offset: number): number {
+  const address = mmap(null, length, PROT_READ_WRITE, flags, fd, offset);
+  if (address === -1) throw systemError('out-of-memory', `cannot map ${length} bytes for ${what}`, lastErrno());
+  return address;
+}
+
+/** Anonymous memory, zeroed, that takes room only where it is touched. Returns its address. */
+export function mapAnonymous(what: string, length: number): number {
+  return map(what, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/** Memory shared with whatever stands behind a descriptor (a ring, a device, a file). Returns its address. */
+export function mapShared(what: string, length: number, fd: number, offset: number): number {
+  return map(what, length, MAP_SHARED | MAP_POPULATE, fd, offset);
+}
+
+export function unmap(address: number, length: number): void {
+  munmap(address, length);
+}
+
+/** Gives whole pages back; they read as zeroes afterwards. Anonymous private memory only. */
+export function dropPages(address: number, length: number): void {
+  if (madviseCall(address, length, MADV_DONTNEED) !== 0) {
+    throw systemError('out-of-memory', `cannot give back ${length} bytes`, lastErrno());
+  }
+}
+
+/** Asks for large pages (fewer address look-ups) or against them (exact accounting). A wish, so failure is no error. */
+export function adviseHugePages(address: number, length: number, wanted: boolean): void {
+  madviseCall(address, length, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+/** How many bytes of a page-aligned mapping are in memory now. */
+export function residentBytes(address: number, length: number): number {
+  const step = 64 * 1024 * 1024;
+  const vector = new Uint8Array(step / pageBytes);
+  let pages = 0;
+  for (let at = 0; at < length; at += step) {
+    const part = Math.min(step, length - at);
+    if (mincoreCall(address + at, part, vector) !== 0) throw systemError('out-of-memory', 'mincore', lastErrno());
+    for (let i = 0; i < Math.ceil(part / pageBytes); i += 1) pages += (vector[i] ?? 0) & 1;
+  }
+  return pages * pageBytes;
+}
+
+export { viewOf };
