@@ -18,6 +18,7 @@ const ROOMS = [
   'kernel',
   'host',
   'array',
+  'demo',
   'daemon',
   'cli',
 ];

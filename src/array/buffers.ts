@@ -130,8 +130,9 @@ export class BufferPool implements Task {
   }
 
   #fitting(bytes: number): SizeClass {
-    for (const size of this.#classes) if (bytes <= size.bytes) return size;
-    assert(false, 'no buffer is as large as that');
-    return this.#classes[0] as SizeClass;
+    let at = 0;
+    while (at < this.#classes.length && bytes > (this.#classes[at] as SizeClass).bytes) at += 1;
+    assert(at < this.#classes.length, 'no buffer is as large as that');
+    return this.#classes[at] as SizeClass;
   }
 }

@@ -37,6 +37,12 @@ export type Phase = (typeof phase)[keyof typeof phase];
 
 /** What a slot calls when something it waited for has come. */
 export interface CommandOwner {
+  /** A fault held its execution back, and lets it go now. */
+  heldExecution(command: Command): void;
+  /** A fault held its answer back, and lets it go now. */
+  heldAnswer(command: Command): void;
+  /** A ghost's time has come: it is executed, and nobody is told. */
+  ghostExecution(command: Command): void;
   onCommandBuffer(command: Command): void;
   onCommandExecuted(command: Command): void;
 }

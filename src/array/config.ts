@@ -18,7 +18,10 @@ export interface VolumeConfig {
   readonly blockBytes?: number;
   /** Path of the file it stands on; in memory when left out. */
   readonly file?: string;
-  /** How far `resize` may grow a memory volume; four times its size when left out. Costs address space only. */
+  /**
+   * How far `resize` may grow a memory volume; four times its size, but not
+   * beyond 64 GiB, when left out. Costs address space only.
+   */
   readonly capacityBytes?: number;
   /** 32 hexadecimal digits; derived from serial number and nsid when left out, absent when null. */
   readonly nguid?: string | null;
@@ -37,6 +40,8 @@ export interface PortConfig {
   /** 1 to 65535; counted from 1 when left out. */
   readonly portid?: number;
   readonly address: Address;
+  /** The host address that discovery tells; the one it listens on when left out. */
+  readonly advertise?: string;
   /** State of each ANA group on this port; `optimized` for those not named. */
   readonly ana?: Readonly<Record<number, AnaState>>;
   /** What may be reached here: the subsystem and the discovery service (default), or one of them only. */
@@ -121,7 +126,7 @@ const largestTransfer = 1024 * 1024;
 export const defaultLimits: ArrayLimits = {
   maxIoQueues: 64,
   maxQueueEntries: 128,
-  maxAdminQueueEntries: 32,
+  maxAdminQueueEntries: 128,
   mdtsBytes: largestTransfer,
   inCapsuleBytes: 8192,
   maxh2cdata: 128 * 1024,

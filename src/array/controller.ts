@@ -320,5 +320,5 @@ export class Controller {
 
 function randomU64({ io }: Subsystem): bigint {
   // Never 0, which means "not reported".
-  return (BigInt(io.random.nextUint32()) << 32n) | BigInt(io.random.nextUint32() | 1);
+  return (BigInt(io.random.nextUint32()) << 32n) | BigInt((io.random.nextUint32() | 1) >>> 0);
 }

@@ -220,7 +220,6 @@ export class Queue implements ConnectionOwner, CommandOwner {
     }
     this.#answers.clear();
     this.detached = true;
-    this.port.queueDetached(this);
     this.controller?.queueDetached(this);
     this.#checkIdle();
   }
@@ -360,12 +359,10 @@ export class Queue implements ConnectionOwner, CommandOwner {
     this.handler.execute(this, command);
   }
 
-  /** A fault held it back before execution, and lets it go now. */
   heldExecution(command: Command): void {
     this.#start(command);
   }
 
-  /** A ghost's time has come: it is executed, and nobody is told. */
   ghostExecution(command: Command): void {
     command.phase = phase.executing;
     this.subsystem.stats.ghostsExecuted += 1;
@@ -456,7 +453,6 @@ export class Queue implements ConnectionOwner, CommandOwner {
     this.#answers.send(command);
   }
 
-  /** A fault held its answer back, and lets it go now. */
   heldAnswer(command: Command): void {
     if (this.port.faults.blackhole) {
       this.#swallow(command);

@@ -131,6 +131,12 @@ export class Subsystem {
     return controller;
   }
 
+  /** Gives the buffers' memory back. Nothing may be under way. */
+  close(): void {
+    this.buffers.close();
+    this.capsuleBuffers.close();
+  }
+
   /** A controller ended and nothing of it is left. */
   controllerGone(controller: Controller): void {
     this.controllers.delete(controller.cntlid);

@@ -118,9 +118,12 @@ export class Volume {
   }
 }
 
+/** Beyond this size a volume is not given room to grow unless it is asked for. */
+const freeGrowthBytes = 64 * 2 ** 30;
+
 function capacityOf(volume: VolumeConfig): number {
-  const wanted = volume.capacityBytes ?? volume.sizeBytes * 4;
-  return Math.min(Math.max(wanted, volume.sizeBytes), Number.MAX_SAFE_INTEGER);
+  const wanted = volume.capacityBytes ?? Math.min(volume.sizeBytes * 4, freeGrowthBytes);
+  return Math.max(wanted, volume.sizeBytes);
 }
 
 /** An identifier's digits: given as text, derived when left out, none when null. */

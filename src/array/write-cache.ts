@@ -84,6 +84,13 @@ export class WriteCache implements Completer {
     this.#next();
   }
 
+  /** Control. All caches at once, as when power fails. */
+  async loseAll(): Promise<void> {
+    // Asked for at once, so that no request comes between them.
+    const owners = [...new Set(this.#owners)].filter((owner) => owner !== 0);
+    await Promise.all(owners.map((owner) => this.lose(owner)));
+  }
+
   /** Control. Forgets what `owner` wrote and nobody flushed; resolves when the old content is back. */
   lose(owner: number): Promise<void> {
     const done = this.#io.deferred<void>();

@@ -86,10 +86,6 @@ const TABLE = {
     EXIT.refused,
     'Choose a namespace that the array shows to this host (`causeway discover` lists them).',
   ),
-  'invalid-url': row(
-    EXIT.usage,
-    'Write a volume as nvme+tcp://host[:port][,host[:port]…]/subsystem-nqn[?nsid=N], or a bare nvme+tcp://host:8009 to discover.',
-  ),
   'nvme-unreachable': row(
     EXIT.unreachable,
     'Check the address, that the array listens there (I/O port 4420, discovery 8009) and that no firewall is in between.',
@@ -144,11 +140,51 @@ const TABLE = {
   'device-name-taken': row(EXIT.busy, 'Choose another name, or detach the device that has it.'),
 
   // host
+  'no-host-identity': row(EXIT.host, 'Write a UUID into /etc/nvme/hostid, or give --host-nqn and --host-id.'),
+  'name-not-resolved': row(EXIT.unreachable, 'Check the name (`getent hosts NAME`), or give the numeric address.'),
+  'bad-url': row(EXIT.usage, 'Write it as nvme+tcp://HOST[:PORT][,HOST…]/SUBSYSTEM-NQN[?nsid=N], file:/PATH or mem:SIZE.'),
+  'attach-timeout': row(EXIT.unreachable, 'Check the addresses and the network (`nc -vz HOST PORT`), or raise `--timeout`.'),
+  'no-such-namespace': row(EXIT.refused, 'Choose a namespace that the array shows to this host NQN, with ?nsid=N.'),
+  'namespace-ambiguous': row(EXIT.usage, 'Name the namespace in the URL: `…?nsid=N`.'),
+  'volume-disagrees': row(EXIT.refused, 'Give only addresses that lead to one and the same volume.'),
+  'volume-attached': row(EXIT.busy, 'Detach it there first: a second door to one volume would escape the protection of its writes.'),
   'reactor-stuck': row(EXIT.failure, 'This is a bug in Causeway, or the machine stood still: please report it.'),
+  'invalid-name': row(
+    EXIT.usage,
+    'A name has 1 to 32 small letters, digits, dots, underscores and hyphens, and begins with a letter or a digit.',
+  ),
+  'name-in-use': row(
+    EXIT.busy,
+    'Choose another name with --name, or end what has it (`causeway list` shows it, `causeway detach NAME` ends it).',
+  ),
+  'needs-root': row(EXIT.host, 'Run it as root, for example with sudo.'),
+  'runtime-directory': row(
+    EXIT.host,
+    'Make the directory usable for root, or name another one in the environment variable CAUSEWAY_RUN_DIR.',
+  ),
+  'no-such-device': row(EXIT.notFound, '`causeway list` shows the names of this host.'),
+  'not-running': row(
+    EXIT.notFound,
+    'Its process ended without clearing up; start it again under that name, which clears up first.',
+  ),
+  'no-such-path': row(EXIT.notFound, '`causeway path list NAME` shows the paths.'),
+  'device-in-use': row(
+    EXIT.busy,
+    'Unmount it and end the programs that use it, or use --force: then they get input/output errors.',
+  ),
+  'control-timeout': row(EXIT.failure, 'Try again; if that does not help, look into the log of the process.'),
+  'control-protocol': row(EXIT.failure, 'Use the same version of Causeway for the command and for the process it asks.'),
 
   // array
+  'no-such-port': row(EXIT.notFound, '`causeway array show NAME` lists the ports of the array.'),
 
   // cli
+  'unknown-command': row(EXIT.usage, '`causeway --help` lists the commands.'),
+  'unknown-option': row(EXIT.usage, '`causeway COMMAND --help` lists the options of a command.'),
+  'wrong-usage': row(EXIT.usage, '`causeway COMMAND --help` shows how the command is written, with examples.'),
+  'background-failed': row(EXIT.failure, 'Start it without --background to see what happens.'),
+  interrupted: row(EXIT.failure, 'Nothing was left behind; start it again when you like.'),
+  'device-lost': row(EXIT.failure, 'Look into the kernel log (`dmesg | tail`), and start it again.'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof TABLE;

@@ -5,7 +5,7 @@ import { Random } from '../base/random.ts';
 import type { BlockDevice } from '../block/device.ts';
 import type { Request } from '../block/request.ts';
 import type { Io, Timer } from '../io/contract.ts';
-import { Filter, opByName, opCount, type OpName } from './filter.ts';
+import { Filter, opByName, type OpName, opNames } from './filter.ts';
 import { Pool } from './pool.ts';
 
 export interface DelayOptions {
@@ -44,7 +44,7 @@ class Hold {
 
 export class DelayFilter extends Filter {
   readonly #random: Random;
-  readonly #delays = new Float64Array(opCount);
+  readonly #delays = new Float64Array(opNames.length);
   readonly #holds: Pool<Hold>;
   #jitter = 0;
 
@@ -68,8 +68,7 @@ export class DelayFilter extends Filter {
   set(options: Omit<DelayOptions, 'seed'>): void {
     const { all = 0, byOp = {}, jitter = 0 } = options;
     for (const milliseconds of [all, jitter, ...Object.values(byOp)]) checkDelay(milliseconds);
-    this.#delays.fill(all);
-    for (const [name, number] of Object.entries(opByName)) this.#delays[number] = byOp[name as OpName] ?? all;
+    for (const name of opNames) this.#delays[opByName[name]] = byOp[name] ?? all;
     this.#jitter = jitter;
   }
 

@@ -5,7 +5,7 @@ import type { BlockDevice } from '../block/device.ts';
 import { op, type Completer, type Request } from '../block/request.ts';
 import { type Status, status } from '../block/status.ts';
 import type { Io } from '../io/contract.ts';
-import { Filter, opByName, type OpName } from './filter.ts';
+import { Filter, opByName, type OpName, opNames } from './filter.ts';
 
 export interface ErrorOptions {
   /** What the requests end with. Default `ioError`. */
@@ -68,7 +68,7 @@ export class ErrorFilter extends Filter implements Completer {
     this.#random = options.seed === undefined ? this.#ownRandom : new Random(options.seed);
     this.#outcome = status[options.status ?? 'ioError'];
     this.#ops = 0;
-    for (const name of options.ops ?? allOps) this.#ops |= 1 << opByName[name];
+    for (const name of options.ops ?? opNames) this.#ops |= 1 << opByName[name];
     if (options.from !== undefined || options.to !== undefined) this.#ops &= ~(1 << op.flush);
     this.#from = from;
     this.#to = to;
@@ -113,5 +113,3 @@ export class ErrorFilter extends Filter implements Completer {
     return true;
   }
 }
-
-const allOps: readonly OpName[] = ['read', 'write', 'flush', 'discard', 'writeZeroes'];

@@ -12,8 +12,7 @@ export const opByName = {
 
 export type OpName = keyof typeof opByName;
 
-/** How many operations there are; they are numbered from 0. */
-export const opCount = Object.keys(opByName).length;
+export const opNames: readonly OpName[] = ['read', 'write', 'flush', 'discard', 'writeZeroes'];
 
 /**
  * A device that is, to everybody around it, the device behind it. Requests come to a filter through the door like to any

@@ -8,7 +8,7 @@ import { Filter } from './filter.ts';
 import { Pool } from './pool.ts';
 
 export interface TraceOptions {
-  /** How many requests are remembered, 1 to 2^20. Default 1024; each takes 45 bytes. */
+  /** How many requests are remembered, 1 to 2^20. Default 1024; each takes 43 bytes. */
   readonly entries?: number;
 }
 
@@ -46,6 +46,8 @@ export class TraceFilter extends Filter {
   readonly #footprints: Pool<Footprint>;
   /** How many requests came; the place of one is its sequence number modulo the number of entries. */
   #sequence = Number.NaN;
+  /** Requests before this one were forgotten by `clear`. */
+  #forgotten = Number.NaN;
 
   /** @throws CausewayError `invalid-argument` */
   constructor(io: Io, inner: BlockDevice, options: TraceOptions = {}) {
@@ -67,6 +69,12 @@ export class TraceFilter extends Filter {
     this.#statuses = new Uint8Array(entries);
     this.#footprints = new Pool(() => new Footprint(this));
     this.#sequence = 0;
+    this.#forgotten = 0;
+  }
+
+  /** The oldest request whose entry still stands. */
+  get #oldest(): number {
+    return Math.max(this.#forgotten, this.#sequence - this.#entries);
   }
 
   submit(request: Request): void {
@@ -88,7 +96,7 @@ export class TraceFilter extends Filter {
 
   /** For `Footprint`. The entry may have been overwritten by a newer request meanwhile. */
   onTraced(request: Request, footprint: Footprint): void {
-    if (this.#sequence - footprint.sequence <= this.#entries) {
+    if (footprint.sequence >= this.#oldest) {
       const place = footprint.sequence % this.#entries;
       this.#ended[place] = this.#io.clock.now();
       this.#statuses[place] = request.status;
@@ -103,16 +111,13 @@ export class TraceFilter extends Filter {
    */
   dump(): string[] {
     const lines: string[] = [];
-    const first = Math.max(0, this.#sequence - this.#entries);
-    for (let sequence = first; sequence < this.#sequence; sequence += 1) lines.push(this.#line(sequence));
+    for (let sequence = this.#oldest; sequence < this.#sequence; sequence += 1) lines.push(this.#line(sequence));
     return lines;
   }
 
   /** Control. Forgets everything; requests on their way leave no trace. */
   clear(): void {
-    // Older footprints lie further back than there are entries, so none of them finds a place.
-    this.#sequence += this.#entries;
-    this.#statuses.fill(FORGOTTEN);
+    this.#forgotten = this.#sequence;
   }
 
   #line(sequence: number): string {

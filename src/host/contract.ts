@@ -50,41 +50,9 @@ export interface Attachment {
   readonly gone: Promise<void>;
 }
 
-export interface ArrayOptions {
-  readonly ports?: number;
-  /** First address; further ports follow on 127.0.0.2, .3, … (or the same address with increasing TCP ports). */
-  readonly address?: string;
-  /** TCP port; 0 picks free ones. */
-  readonly port?: number;
-  readonly sizeBytes?: number;
-  readonly blockBytes?: 512 | 4096;
-  /** A file to keep the volume in; memory when left out. */
-  readonly file?: string;
-  readonly subsystem?: string;
-  readonly crossControllerReset?: boolean;
-  readonly commandQuiesceTime?: number;
-  readonly [other: string]: unknown;
-}
-
-export type PortState = 'open' | 'closed' | 'blackholed';
-
-/** The embedded array on a reactor of its own in this process. */
-export interface ArrayHandle {
-  readonly subsystem: string;
-  readonly ports: readonly { readonly address: string; readonly port: number }[];
-  /** `nvme+tcp://…` with all ports. */
-  readonly url: string;
-  setPort(index: number, state: PortState): Promise<void>;
-  /** Any method of the array's fault interface by name. */
-  fault(name: string, args: Record<string, unknown>): Promise<unknown>;
-  stats(): Promise<Record<string, unknown>>;
-  stop(): Promise<void>;
-}
-
 /** One per process: owns the reactors. */
 export interface Host {
   attach(urls: readonly string[], options: AttachOptions): Promise<Attachment>;
-  startArray(options: ArrayOptions): Promise<ArrayHandle>;
   readonly attachments: readonly Attachment[];
   onEvent(listener: (event: HostEvent) => void): void;
   /** Ends all, bounded in time. */

@@ -1,5 +1,5 @@
 /** A reactor as the main thread sees it: a worker thread that is called, listened to, and asked to end. */
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import { CausewayError } from '../base/errors.ts';
 import type { UringIoOptions } from '../io/uring/io.ts';
 import { ringDoorbell } from '../native/descriptors.ts';
@@ -21,6 +21,7 @@ export class ReactorThread {
   readonly #worker: Worker;
   readonly #caller: Caller;
   #doorbell = -1;
+  #clockOffset = 0;
   #ended = false;
   readonly #exit: Promise<void>;
 
@@ -32,7 +33,7 @@ export class ReactorThread {
       // The loop needs little young space; more would only make its rare collections longer.
       resourceLimits: { maxYoungGenerationSizeMb: 16 },
     });
-    this.#caller = new Caller((message) => this.post(message));
+    this.#caller = new Caller((message, transfer) => this.post(message, transfer));
     this.#worker.on('message', (message: ToMain) => {
       if ('answer' in message) this.#caller.onAnswer(message as AnswerMessage);
       else onEvent(message);
@@ -54,26 +55,32 @@ export class ReactorThread {
   /** @throws CausewayError `io-uring-unavailable`, `out-of-memory` */
   static async start(plan: ReactorPlan, entry: URL, onEvent: (event: EventMessage) => void): Promise<ReactorThread> {
     const thread = new ReactorThread(plan, entry, onEvent);
-    const started = thread.call<{ doorbell: number }>('start', null);
-    const { doorbell } = await bounded(started, startTimeout, `the reactor ${plan.name} does not start`);
+    const started = thread.call<{ doorbell: number; clock: number }>('start', null);
+    const { doorbell, clock } = await bounded(started, startTimeout, `the reactor ${plan.name} does not start`);
     thread.#doorbell = doorbell;
+    thread.#clockOffset = performance.now() - clock;
     return thread;
   }
 
   /** Sends a message and wakes the reactor. */
-  post(message: unknown, transfer: readonly import('node:worker_threads').MessagePort[] = []): void {
+  post(message: unknown, transfer: readonly MessagePort[] = []): void {
     if (this.#ended) return;
     this.#worker.postMessage(message, [...transfer]);
     if (this.#doorbell >= 0) ringDoorbell(this.#doorbell);
+  }
+
+  /** What the reactor's clock shows now, give or take the way of a message. Milliseconds. */
+  get clock(): number {
+    return performance.now() - this.#clockOffset;
   }
 
   get doorbell(): number {
     return this.#doorbell;
   }
 
-  call<Result>(method: string, argument: unknown): Promise<Result> {
+  call<Result>(method: string, argument: unknown, transfer: readonly MessagePort[] = []): Promise<Result> {
     if (this.#ended) return Promise.reject(new CausewayError('assertion', `the reactor ${this.name} has ended`));
-    return this.#caller.call<Result>(method, argument);
+    return this.#caller.call<Result>(method, argument, transfer);
   }
 
   /** Ends the loop. Everything on the reactor was closed before. Resolves when the thread is gone. */

@@ -2,6 +2,7 @@
  * Calls between the main thread and reactors: plain messages with a number, an answer or a coded error for each, and
  * events without one. A reactor sleeps in its ring, so every message to it is followed by its doorbell.
  */
+import type { MessagePort } from 'node:worker_threads';
 import { CausewayError, isErrorCode } from '../base/errors.ts';
 
 export interface CallMessage {
@@ -42,20 +43,20 @@ export type Methods = Readonly<Record<string, (argument: never) => Promise<unkno
 
 /** The main thread's half: numbers calls and matches answers. */
 export class Caller {
-  readonly #send: (message: CallMessage) => void;
+  readonly #send: (message: CallMessage, transfer: readonly MessagePort[]) => void;
   readonly #open = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   #next = 1;
 
-  constructor(send: (message: CallMessage) => void) {
+  constructor(send: (message: CallMessage, transfer: readonly MessagePort[]) => void) {
     this.#send = send;
   }
 
-  call<Result>(method: string, argument: unknown): Promise<Result> {
+  call<Result>(method: string, argument: unknown, transfer: readonly MessagePort[] = []): Promise<Result> {
     const call = this.#next;
     this.#next += 1;
     return new Promise<Result>((resolve, reject) => {
       this.#open.set(call, { resolve: resolve as (result: unknown) => void, reject });
-      this.#send({ call, method, argument });
+      this.#send({ call, method, argument }, transfer);
     });
   }
 

@@ -39,7 +39,7 @@ export function runWorker(makeMethods: (context: WorkerContext) => Methods): voi
   const reactor = new Reactor(plan.name, io);
   const methods: Methods = {
     ...makeMethods({ io, name: plan.name, emit: (event, body) => port.postMessage({ event, body }) }),
-    start: () => Promise.resolve({ doorbell: io.doorbell }),
+    start: () => Promise.resolve({ doorbell: io.doorbell, clock: io.clock.now() }),
     stop: () => reactor.stop(),
   };
   port.on('message', (message: CallMessage) => {

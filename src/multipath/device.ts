@@ -25,6 +25,7 @@ import type { Member } from './member.ts';
 import { partLength } from './part-length.ts';
 import { PathSet } from './path-set.ts';
 import type { SelectorName } from './selector.ts';
+import { Stranded } from './stranded.ts';
 import type { Access } from './state.ts';
 import { deviceCounter, DeviceStatistics, pathCounter } from './statistics.ts';
 
@@ -86,8 +87,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   #ownCount = 0;
   readonly #timer: Timer;
   #timerAt = Number.NaN;
-  /** Since when no path lived while something waited; 0 = that is not so. */
-  #strandedAt = Number.NaN;
+  readonly #stranded: Stranded;
 
   constructor(io: Io, options: MultipathOptions) {
     this.#io = io;
@@ -103,7 +103,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     for (let i = 0; i < partCount; i += 1) this.#freeParts.push(new Part(i));
     this.#timer = io.timer(() => this.#onTimer());
     this.#timerAt = 0;
-    this.#strandedAt = 0;
+    this.#stranded = new Stranded(this.statistics, options.noPathRetry ?? -1);
   }
 
   // --- Paths and policy: control ----------------------------------------------------------------------------------
@@ -114,6 +114,23 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     path.waiter = this;
     this.pathChanged(index);
     return member;
+  }
+
+  /**
+   * The path with this index is another object now (the volume went and came back). Parts of the old one come back to
+   * this device as before; what the administrator said stays.
+   */
+  replacePath(index: number, path: NativePath): void {
+    const before = this.paths.member(index);
+    assert(before.path.controller === path.controller, 'a path is replaced by one of another controller');
+    this.paths.drop(index);
+    const member = this.paths.add(index, path);
+    path.waiter = this;
+    member.disabled = before.disabled;
+    member.fencedEpoch = before.fencedEpoch;
+    for (let part = before.held.shift(); part !== null; part = before.held.shift()) member.held.push(part);
+    for (let part = before.own.shift(); part !== null; part = before.own.shift()) member.own.push(part);
+    this.pathChanged(index);
   }
 
   /** A path's facts changed (opened, closed, new epoch, read anew): derives its state and lets I/O flow. */
@@ -251,11 +268,8 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #send(part: Part, path: NativePath, index: number): void {
-    part.path = path;
     part.pathIndex = index;
-    part.epoch = path.epoch;
     part.startedAt = this.#io.clock.now();
-    part.attempts += 1;
     path.submit(part);
     this.statistics.counters[DeviceStatistics.pathBase(index) + pathCounter.inFlight] = path.inFlight;
   }
@@ -263,7 +277,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   /** A part came back. */
   onPart(part: Part): void {
     const member = this.paths.member(part.pathIndex);
-    this.#countPart(part, member);
+    this.statistics.countPart(part, member.base, this.#io.clock.now() - part.startedAt, member.path.inFlight);
     if (part.verdict !== verdict.ok) {
       this.#failed(part, member);
     } else {
@@ -338,7 +352,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   #end(job: Job, request: Request): void {
     if (request.op === op.flush && job.status === status.ok && this.#ledger.takeLoss()) job.status = status.ioError;
-    this.#countRequest(job, request);
+    this.statistics.countRequest(request, job.status, this.#io.clock.now() - request.startedAt);
     job.request = null;
     const next = this.#line.shift();
     if (next === null) this.#freeJobs.push(job);
@@ -362,7 +376,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       job.waiting = false;
       if (job.outstanding === 0) this.#end(job, request);
     }
-    if (this.#strandedAt !== 0) this.#noteStranded();
+    if (this.#stranded.since !== 0) this.#noteStranded();
   }
 
   #sendAgain(index: number): boolean {
@@ -451,22 +465,12 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   // --- All paths down ---------------------------------------------------------------------------------------------
 
-  /** Notes since when something has been waiting without any path, and what is to be done about it. */
+  /** Notes whether something waits without any path, and sees to it that this does not last longer than it may. */
   #noteStranded(): void {
     const waiting = this.#waiting.size + this.#again.size;
     this.statistics.set(deviceCounter.waiting, waiting + this.#line.size);
-    if (waiting === 0 || this.paths.alive) {
-      this.#strandedAt = 0;
-      this.statistics.set(deviceCounter.waitingSince, 0);
-      return;
-    }
-    const now = this.#io.clock.now();
-    if (this.#strandedAt === 0) {
-      this.#strandedAt = now;
-      this.statistics.set(deviceCounter.waitingSince, now);
-    }
-    const patience = this.#options.noPathRetry ?? -1;
-    if (patience >= 0) this.#armTimer(this.#strandedAt + patience);
+    const until = this.#stranded.note(waiting > 0 && !this.paths.alive, this.#io.clock.now());
+    if (until !== Number.POSITIVE_INFINITY) this.#armTimer(until);
   }
 
   #failStranded(): void {
@@ -507,39 +511,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     }
     this.#pump();
     this.#noteStranded();
-    const patience = this.#options.noPathRetry ?? -1;
-    if (this.#strandedAt !== 0 && patience >= 0) {
-      if (now >= this.#strandedAt + patience) this.#failStranded();
-      else next = Math.min(next, this.#strandedAt + patience);
-    }
+    if (this.#stranded.isOver(now)) this.#failStranded();
     if (next !== Number.POSITIVE_INFINITY) this.#armTimer(next);
-  }
-
-  // --- Counting ---------------------------------------------------------------------------------------------------
-
-  #countPart(part: Part, member: Member): void {
-    const { counters } = this.statistics;
-    const { base } = member;
-    const took = this.#io.clock.now() - part.startedAt;
-    const which =
-      part.op === op.read ? pathCounter.reads : part.op === op.write ? pathCounter.writes : pathCounter.others;
-    counters[base + which] = (counters[base + which] as number) + 1;
-    counters[base + pathCounter.bytes] = (counters[base + pathCounter.bytes] as number) + part.length;
-    counters[base + pathCounter.latencySum] = (counters[base + pathCounter.latencySum] as number) + took;
-    if (took > (counters[base + pathCounter.latencyMax] as number)) counters[base + pathCounter.latencyMax] = took;
-    counters[base + pathCounter.inFlight] = member.path.inFlight;
-  }
-
-  #countRequest(job: Job, request: Request): void {
-    const { counters } = this.statistics;
-    // The first counters stand in the order of the operations.
-    counters[request.op] = (counters[request.op] as number) + 1;
-    if (job.status !== status.ok) this.statistics.add(deviceCounter.errors, 1);
-    if (request.op !== op.read && request.op !== op.write) return;
-    const bytes = request.op === op.read ? deviceCounter.readBytes : deviceCounter.writtenBytes;
-    counters[bytes] = (counters[bytes] as number) + request.length;
-    const took = this.#io.clock.now() - request.startedAt;
-    counters[deviceCounter.latencySum] = (counters[deviceCounter.latencySum] as number) + took;
-    if (took > (counters[deviceCounter.latencyMax] as number)) counters[deviceCounter.latencyMax] = took;
   }
 }

@@ -2,6 +2,9 @@
  * Counters of a device on one reactor, in shared memory of fixed size: that reactor alone writes them, anyone may read.
  * A reader may see one counter a moment before another; none is ever torn or lost.
  */
+import { op, type Request } from '../block/request.ts';
+import { status } from '../block/status.ts';
+import type { Part } from '../fabric/contract.ts';
 
 /** Places in the counters of a device. */
 export const deviceCounter = {
@@ -69,6 +72,29 @@ export class DeviceStatistics {
 
   get(counter: number): number {
     return this.counters[counter] as number;
+  }
+
+  /** A part came back after `took` milliseconds over the path whose counters begin at `base`. */
+  countPart(part: Part, base: number, took: number, inFlight: number): void {
+    const { counters } = this;
+    const which =
+      part.op === op.read ? pathCounter.reads : part.op === op.write ? pathCounter.writes : pathCounter.others;
+    this.add(base + which, 1);
+    this.add(base + pathCounter.bytes, part.length);
+    this.add(base + pathCounter.latencySum, took);
+    if (took > this.get(base + pathCounter.latencyMax)) counters[base + pathCounter.latencyMax] = took;
+    counters[base + pathCounter.inFlight] = inFlight;
+  }
+
+  /** A request ended `took` milliseconds after it came through the door. */
+  countRequest(request: Request, outcome: number, took: number): void {
+    // The first counters stand in the order of the operations.
+    this.add(request.op, 1);
+    if (outcome !== status.ok) this.add(deviceCounter.errors, 1);
+    if (request.op !== op.read && request.op !== op.write) return;
+    this.add(request.op === op.read ? deviceCounter.readBytes : deviceCounter.writtenBytes, request.length);
+    this.add(deviceCounter.latencySum, took);
+    if (took > this.get(deviceCounter.latencyMax)) this.counters[deviceCounter.latencyMax] = took;
   }
 
   /** Where the counters of the path with this index begin. */

@@ -105,12 +105,3 @@ export function keepLoop(device: number): number {
 export function removeLoop(control: number, number: number): number {
   return ioctlNumber(control, loopRequest.remove, number);
 }
-
-/** The file name that `configureLoop` was given; empty if the device is not attached. */
-export function loopFileName(device: number): string {
-  const info = new Uint8Array(loopInfoBytes);
-  if (ioctlBytes(device, loopRequest.getStatus64, info) < 0) return '';
-  const name = Buffer.from(info.subarray(loopInfo.fileName, loopInfo.fileName + loopFileNameBytes));
-  const end = name.indexOf(0);
-  return name.toString('utf8', 0, end < 0 ? name.length : end);
-}

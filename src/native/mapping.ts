@@ -16,7 +16,6 @@ const mmap = bind<[null, number, number, number, number, number]>(
 );
 const munmap = bind<[number, number]>('int munmap(uintptr_t addr, size_t length)');
 const madviseCall = bind<[number, number, number]>('int madvise(uintptr_t addr, size_t length, int advice)');
-const mincoreCall = bind<[number, number, Uint8Array]>('int mincore(uintptr_t addr, size_t length, uint8_t *vec)');
 const memcpyCall = bind<[number, number, number]>('void memcpy(uintptr_t to, uintptr_t from, size_t length)');
 const memsetCall = bind<[number, number, number]>('void memset(uintptr_t to, int byte, size_t length)');
 
@@ -61,19 +60,6 @@ export function dropPages(address: number, length: number): void {
 /** Asks for large pages (fewer address look-ups) or against them (exact accounting). A wish, so failure is no error. */
 export function adviseHugePages(address: number, length: number, wanted: boolean): void {
   madviseCall(address, length, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-}
-
-/** How many bytes of a page-aligned mapping are in memory now. */
-export function residentBytes(address: number, length: number): number {
-  const step = 64 * 1024 * 1024;
-  const vector = new Uint8Array(step / pageBytes);
-  let pages = 0;
-  for (let at = 0; at < length; at += step) {
-    const part = Math.min(step, length - at);
-    if (mincoreCall(address + at, part, vector) !== 0) throw systemError('out-of-memory', 'mincore', lastErrno());
-    for (let i = 0; i < Math.ceil(part / pageBytes); i += 1) pages += (vector[i] ?? 0) & 1;
-  }
-  return pages * pageBytes;
 }
 
 export { viewOf };

@@ -78,7 +78,9 @@ export function ownMounts(): MountEntry[] {
 }
 
 const S_IFBLK = 0o060000;
-const mknodCall = bind<[string, number, number]>('int mknod(const char *path, unsigned int mode, unsigned long device)');
+const mknodCall = bind<[string, number, number]>(
+  'int mknod(const char *path, unsigned int mode, unsigned long device)',
+);
 
 /** Makes a block device node, for a /dev that the kernel does not fill by itself (a container's). 0, or -errno. */
 export function makeBlockNode(path: string, major: number, minor: number): number {

@@ -72,8 +72,9 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
   readonly #pending: (Pending | null)[] = new Array<Pending | null>(adminDepth).fill(null);
   readonly #buffer: number;
   readonly #address: Address;
-  /** Resolves when the buffer is free: commands with data go one after the other. */
-  #bufferFree: Promise<unknown> = Promise.resolve();
+  /** Commands with data go one after the other. */
+  #bufferBusy = false;
+  #bufferFree: Deferred<void> | null = null;
   #transport: Deferred<void> | null = null;
   #error: CausewayError | null = null;
   #slotFree: Deferred<void> | null = null;
@@ -172,10 +173,18 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
   }
 
   async #withBuffer<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#bufferFree;
-    const mine = before.then(work, work);
-    this.#bufferFree = mine.catch(() => undefined);
-    return await mine;
+    while (this.#bufferBusy) {
+      this.#bufferFree ??= this.#io.deferred<void>();
+      await this.#bufferFree.promise;
+    }
+    this.#bufferBusy = true;
+    try {
+      return await work();
+    } finally {
+      this.#bufferBusy = false;
+      this.#bufferFree?.resolve();
+      this.#bufferFree = null;
+    }
   }
 
   async #run(write: Writer, kind: number, dataDirection: number, bytes: number): Promise<AdminResult> {

@@ -12,6 +12,7 @@
  * connection may be opened again. A connection that broke or was aborted takes PDUs no more (`reserve` returns -1).
  */
 import { assert } from '../../base/assert.ts';
+import { CausewayError } from '../../base/errors.ts';
 import type { Address, Flushable, Io, Socket, SocketOwner, Task, Timer } from '../../io/contract.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import { fes, pduFlag, pduType } from './constants.ts';
@@ -95,6 +96,21 @@ const terminationMs = 100;
 /** Segments that one PDU can take: header, payload, data digest. */
 const segmentsPerPdu = 3;
 
+/** errno values: EADDRNOTAVAIL and EMFILE. */
+const noSuchAddress = 99;
+const tooManyFiles = 24;
+
+/** Tells of a connection whose socket could not even be made; later, as everything is told. Control. */
+class StillbornConnection implements Task {
+  readonly #connection: Connection;
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+  run(): void {
+    this.#connection.failStillborn();
+  }
+}
+
 export class Connection implements SocketOwner, Flushable, PduSink, Task {
   readonly role: Role;
   owner: ConnectionOwner;
@@ -157,7 +173,20 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     this.#phase = phase.connecting;
     this.#timer.arm(this.#options.handshakeMs ?? defaultHandshakeMs);
     const { userTimeout } = this.#options;
-    this.#socket = this.#io.connect(address, this, userTimeout === undefined ? {} : { userTimeout });
+    try {
+      this.#socket = this.#io.connect(address, this, userTimeout === undefined ? {} : { userTimeout });
+    } catch (error) {
+      // No descriptor is left, or the address is none: to our owner a failure to connect like others, and told like them.
+      if (!(error instanceof CausewayError)) throw error;
+      this.errno = error.code === 'address-not-available' ? -noSuchAddress : -tooManyFiles;
+      this.#io.later(new StillbornConnection(this));
+    }
+  }
+
+  /** For `StillbornConnection`. */
+  failStillborn(): void {
+    if (this.#phase === phase.connecting) this.owner.onBroken(breakage.connectFailed);
+    this.onClosed();
   }
 
   /** Takes an accepted connection over and waits for its ICReq (controller). The caller makes us the socket's owner. */

@@ -5,7 +5,7 @@
  * The order of bring-up is NVMe Base's ("Fabrics controller initialization"): connection, Connect, authentication (refused
  * by name), CAP, CC.EN = 1, CSTS.RDY, Identify Controller, number of queues, event configuration, keep-alive.
  */
-import { CausewayError, isCausewayError } from '../../base/errors.ts';
+import { CausewayError } from '../../base/errors.ts';
 import type { Address, Io } from '../../io/contract.ts';
 import {
   crossControllerReset,
@@ -23,13 +23,13 @@ import {
 import { adminDataBytes, type AdminListener, AdminQueue } from './admin-queue.ts';
 import { readAsyncEvent } from './admin-sqe.ts';
 import { type AnaLog, anaLogBytes, anaLogHeaderBytes, readAnaLog } from './ana-log.ts';
-import { type CcrEntry, ccrLogBytes, readCcrLog } from './ccr-log.ts';
+import { ccrLogBytes, readCcrLog } from './ccr-log.ts';
 import { asyncEventBit, asyncEventType, cmic, cns, cntlidDynamic, controllerType, csi, featureId, logPageId, lspCcrRmc, noticeInfo } from './constants.ts';
 import { checkIoController, inCapsuleBytes, retryDelayMs, transferBytes } from './controller-limits.ts';
 import { type IdentifyController, type IdentifyControllerNvm, readIdentifyController, readIdentifyControllerNvm } from './identify-controller.ts';
 import { namespaceListBytes, readChangedNamespaces } from './namespace-list.ts';
 import { type Cap, capCss, property, readCap, readCsts, readyTimeoutMs, shn, writeCc } from './properties.ts';
-import { addressText } from './transport-error.ts';
+import { addressText, expectedError } from './transport-error.ts';
 
 /** Where a controller tells what happens without being asked. */
 export interface ControllerListener {
@@ -96,7 +96,10 @@ export class Controller implements AdminListener {
   readonly #listener: ControllerListener;
   readonly #admin: AdminQueue;
   #ready: ReadyController | null = null;
+  readonly #resets = new Map<string, number>();
   #ended = false;
+  #ending: Promise<void> | null = null;
+  #lostTold = false;
 
   constructor(io: Io, listener: ControllerListener, options: ControllerOptions) {
     this.#io = io;
@@ -226,8 +229,7 @@ export class Controller implements AdminListener {
       try {
         await keepAlive(this.#admin);
       } catch (error) {
-        if (isCausewayError(error)) this.#lost(error);
-        else throw error;
+        this.#lost(expectedError(error));
         return;
       }
       await this.#io.sleep(intervalMs);
@@ -263,14 +265,20 @@ export class Controller implements AdminListener {
     return readChangedNamespaces(log, 0);
   }
 
-  /** How the cross-controller resets asked for over this controller went; finished entries are removed from the log. */
-  async readCrossControllerResets(): Promise<CcrEntry[]> {
+  /**
+   * How the cross-controller reset of that controller, asked for over this one, went: one of `ccrStatus`, or null if the
+   * log does not speak of it. Reading removes finished entries from the log, which several fences share: so they are
+   * remembered here.
+   */
+  async crossControllerResetStatus(cntlid: number, ciu: number): Promise<number | null> {
     const log = await readLogBytes(this.#admin, logPageId.crossControllerReset, lspCcrRmc, ccrLogBytes, adminDataBytes);
-    return readCcrLog(log, 0);
+    for (const { icid, ciu: instance, ccrs } of readCcrLog(log, 0)) this.#resets.set(`${icid}.${instance}`, ccrs);
+    return this.#resets.get(`${cntlid}.${ciu}`) ?? null;
   }
 
   /** Asks this controller to reset another one. */
   crossControllerReset(cntlid: number, ciu: number, cirn: bigint): Promise<{ status: number; isImmediate: boolean }> {
+    this.#resets.delete(`${cntlid}.${ciu}`);
     return crossControllerReset(this.#admin, cntlid, ciu, cirn);
   }
 
@@ -310,19 +318,22 @@ export class Controller implements AdminListener {
           await this.#io.sleep(pollMs);
         }
       } catch (error) {
-        if (!isCausewayError(error)) throw error;
+        expectedError(error);
       }
     }
     await this.abort();
   }
 
   /** Ends the admin connection at once. Resolves when nothing refers to any buffer and the memory is given back. */
-  async abort(): Promise<void> {
-    if (!this.#ended) {
-      this.#ended = true;
-      await this.#admin.abort();
-      this.#admin.release();
-    }
+  abort(): Promise<void> {
+    this.#ended = true;
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
+    await this.#admin.abort();
+    this.#admin.release();
   }
 
   // AdminListener
@@ -341,8 +352,6 @@ export class Controller implements AdminListener {
     else if (info === noticeInfo.discoveryLogChange) this.#listener.onDiscoveryChanged();
     else if (info === noticeInfo.crossControllerResetCompleted) this.#listener.onCrossControllerReset();
   }
-
-  #lostTold = false;
 
   #lost(error: CausewayError): void {
     if (this.#lostTold || this.#ended) return;

@@ -78,6 +78,9 @@ test('the header goes both ways; unknown formats, absurd counts and unknown kind
   writeDiscoveryHeader(view, 0, 0n, 0);
   view.setUint16(16, 1, true);
   assert.throws(() => readDiscoveryHeader(view, 0), CausewayError);
-  bytes.fill(0);
-  assert.throws(() => readDiscoveryEntry(view, 0), CausewayError);
+  for (const subtype of [0, 4, 255]) {
+    bytes.fill(0);
+    bytes[2] = subtype;
+    assert.throws(() => readDiscoveryEntry(view, 0), CausewayError);
+  }
 });

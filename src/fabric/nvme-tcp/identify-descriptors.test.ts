@@ -36,6 +36,12 @@ test('a list as an array would send it, with a type from the future', () => {
   assert.deepEqual(readNamespaceDescriptors(view, 0), { eui64: null, nguid: null, uuid: null, csi: 0 });
 });
 
+test('a length of 0 ends the list, whatever type it stands with', () => {
+  bytes.fill(0);
+  bytes.set([4, 1, 0, 0, 2, 1, 0, 0, 0, 3, 16, 0, 0, 7]);
+  assert.deepEqual(readNamespaceDescriptors(view, 0), { eui64: null, nguid: null, uuid: null, csi: 2 });
+});
+
 test('wrong lengths are refused', () => {
   bytes.fill(0);
   bytes.set([2, 8, 0, 0]);

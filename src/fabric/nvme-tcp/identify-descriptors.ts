@@ -33,8 +33,8 @@ export function readNamespaceDescriptors(view: DataView, at: number): NamespaceD
   while (place + headerBytes <= end) {
     const type = view.getUint8(place);
     const length = view.getUint8(place + 1);
-    // A type of 0 ends the list, and so does a length of 0, which would hold the reader in place.
-    if (type === 0 || length === 0) break;
+    // A length of 0 ends the list.
+    if (length === 0) break;
     const value = place + headerBytes;
     if (value + length > end)
       throw malformed(`a namespace descriptor of ${length} bytes that runs over the list's end`);

@@ -4,7 +4,7 @@
  */
 import type { Identity } from '../../block/device.ts';
 import { maxTransferBytes } from '../../block/device.ts';
-import { CausewayError, isCausewayError } from '../../base/errors.ts';
+import { CausewayError } from '../../base/errors.ts';
 import type { PathLimits } from '../contract.ts';
 import { identify, tryIdentify } from './admin-commands.ts';
 import type { AdminQueue } from './admin-queue.ts';
@@ -16,6 +16,7 @@ import { type NamespaceShape, readIdentifyNamespace, shapeOf } from './identify-
 import { identifierOf } from './identity.ts';
 import { namespaceListEntries, readNamespaceList } from './namespace-list.ts';
 import { sc } from './status.ts';
+import { expectedError } from './transport-error.ts';
 
 /** A namespace that can be served. */
 export interface ServedNamespace {
@@ -74,8 +75,9 @@ export async function readNamespace(
   try {
     return await readServed(queue, nsid, context);
   } catch (error) {
-    if (!isCausewayError(error) || !queue.alive) throw error;
-    return { nsid, code: error.code, message: error.message };
+    const { code, message } = expectedError(error);
+    if (!queue.alive) throw error;
+    return { nsid, code, message };
   }
 }
 

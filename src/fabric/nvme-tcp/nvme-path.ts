@@ -13,6 +13,8 @@ export class NvmePath implements NativePath {
   deallocatesZeroes: boolean;
   inFlight = 0;
   bytesInFlight = Number.NaN; // starts as a double, so that the field's representation never changes
+  /** The namespace is no longer there: parts are not taken any more. */
+  gone = false;
   waiter: { onRoom(path: NativePath): void } | null = null;
   readonly #queue: QueuePair;
 
@@ -40,11 +42,11 @@ export class NvmePath implements NativePath {
   }
 
   get open(): boolean {
-    return this.#queue.open;
+    return this.#queue.open && !this.gone;
   }
 
   get hasRoom(): boolean {
-    return this.#queue.hasRoom;
+    return this.#queue.hasRoom && !this.gone;
   }
 
   submit(part: Part): void {

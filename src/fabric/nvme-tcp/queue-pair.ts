@@ -6,12 +6,13 @@
  * knows: whether a byte of the command ever left, and that a read or a flush that may still be executed harms nobody.
  */
 import { assert, defined } from '../../base/assert.ts';
-import { op } from '../../block/request.ts';
+import { op, requestFlag } from '../../block/request.ts';
 import type { Address, Io, Task } from '../../io/contract.ts';
 import { type Part, verdict } from '../contract.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import { CommandQueue, type CommandQueueListener, type CommandWriter } from './command-queue.ts';
 import { type CommandOwner, type CommandSlot, direction, ending } from './command-slot.ts';
+import type { Connection } from './connection.ts';
 import { connectDataBytes, writeConnectData } from './connect-data.ts';
 import { writeConnectSqe } from './fabrics-sqe.ts';
 import type { NvmePath } from './nvme-path.ts';
@@ -24,7 +25,7 @@ import {
   writeWriteSqe,
   writeWriteZeroesSqe,
 } from './sqe.ts';
-import { requestFlag } from '../../block/request.ts';
+import { lossOutcomeOf } from './loss.ts';
 import { blockStatusOf, outcome, sc, verdictOf } from './status.ts';
 
 /** Where a queue pair tells what happened to it. */
@@ -35,6 +36,8 @@ export interface QueuePairListener {
   onQueueLost(queue: QueuePair, how: Breakage, status: number): void;
   /** A command was not answered in time. Whoever hears it decides about the controller. */
   onQueueTimeout(queue: QueuePair): void;
+  /** A command ended with an ANA status: the access that is known is out of date. Not said too often. */
+  onAccessDoubted(queue: QueuePair): void;
   /** All parts were given back; nothing refers to any buffer. It may be opened again or released. */
   onQueueDetached(queue: QueuePair): void;
 }
@@ -66,6 +69,9 @@ export interface QueuePairOptions {
   readonly receiveBytes: number;
 }
 
+/** ANA statuses come in crowds; one word a while is enough to have the log read. */
+const doubtIntervalMs = 100;
+
 const purpose = { part: 0, connect: 1 } as const;
 
 export class QueuePair implements CommandQueueListener, CommandWriter, CommandOwner, Task {
@@ -90,12 +96,14 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   #inCapsuleBytes = 0;
   readonly #retryDelays = new Int32Array(4);
   #roomSoon = false;
+  #doubtedAt = Number.NaN; // starts as a double, so that the field's representation never changes
   /** Who is told of room first, so that no path starves. */
   #nextWaiter = 0;
 
   constructor(io: Io, listener: QueuePairListener, options: QueuePairOptions) {
     this.#io = io;
     this.#listener = listener;
+    this.#doubtedAt = Number.NEGATIVE_INFINITY;
     this.#parts = new Array<Part | null>(options.depth).fill(null);
     this.#connectData = io.memory.allocate(connectDataBytes, 64);
     this.#ranges = io.memory.allocate(options.depth * dsmRangeBytes, 64);
@@ -112,6 +120,11 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
 
   get depth(): number {
     return this.#queue.depth;
+  }
+
+  /** For what it knows of a breakage. */
+  get connection(): Connection {
+    return this.#queue.connection;
   }
 
   get detached(): boolean {
@@ -178,7 +191,8 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
         slot = this.#queue.take(this, purpose.part, direction.none, 0, 0, false);
     }
     this.#parts[slot.tag] = part;
-    path.commandTaken(bytes);
+    path.commandTaken(slot.dataBytes);
+    part.startedAt = slot.startedAt;
     this.#queue.send(slot);
   }
 
@@ -237,12 +251,20 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     if (known !== verdict.ok) {
       if (part.op === op.read || part.op === op.flush) known &= harmless;
       if ((known & verdict.mayStillExecute) !== 0) this.inDoubt += 1;
+      if (code >= sc.anaPersistentLoss && code <= sc.anaTransition) this.#doubtAccess();
       part.retryDelay = this.#retryDelays[slot.retryDelayIndex] as number;
     }
     part.verdict = known;
     const path = part.path as NvmePath;
-    path.commandEnded(part.length);
+    path.commandEnded(slot.dataBytes);
     defined(part.owner, 'a part has nobody to come back to').onPart(part);
+  }
+
+  #doubtAccess(): void {
+    const now = this.#io.clock.now();
+    if (now - this.#doubtedAt < doubtIntervalMs) return;
+    this.#doubtedAt = now;
+    this.#listener.onAccessDoubted(this);
   }
 
   #connected(slot: CommandSlot): void {
@@ -266,7 +288,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
 
   onQueueBroken(how: Breakage): void {
     this.open = false;
-    this.#lossOutcome = lossOutcomes[how] as number;
+    this.#lossOutcome = lossOutcomeOf(how);
     this.#listener.onQueueLost(this, how, 0);
   }
 
@@ -303,9 +325,3 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
 
 /** A read or a flush changes nothing, whenever it is executed. */
 const harmless = ~(verdict.mayHaveExecuted | verdict.mayStillExecute);
-
-/** What becomes of the commands under way, by breakage. */
-const lossOutcomes = new Int32Array(10).fill(outcome.connectionLost);
-lossOutcomes[breakage.headerDigest] = outcome.headerDigestError;
-lossOutcomes[breakage.protocolError] = outcome.hostTerminated;
-lossOutcomes[breakage.terminatedByPeer] = outcome.targetTerminated;

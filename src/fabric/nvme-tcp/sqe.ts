@@ -3,7 +3,7 @@
  * "Common Command Format"; NVM Command Set, "I/O Commands"). Data always moves by one SGL descriptor: NVMe/TCP knows no
  * PRPs. Writers and the readers of single fields are on the data path: plain numbers, no allocation.
  */
-import { dsmDeallocate, ioOpcode, psdtSgl, rwControl, sglType, sqeBytes } from './constants.ts';
+import { dsmDeallocate, ioOpcode, psdtSgl, rwControl, sglType } from './constants.ts';
 import { readU64Loose, writeU64 } from './wire.ts';
 
 /** Offsets. */
@@ -40,11 +40,21 @@ export function writeSqe(
 ): void {
   view.setUint32(at, opcode | (psdtSgl << 8) | (cid << 16), true);
   view.setUint32(at + sqe.nsid, nsid, true);
-  // Reserved, metadata pointer, address of the descriptor.
-  for (let offset = 8; offset < sqe.sglLength; offset += 4) view.setUint32(at + offset, 0, true);
+  // Reserved, metadata pointer, address of the descriptor. Written out: a loop here costs a third of a command's time.
+  view.setUint32(at + 8, 0, true);
+  view.setUint32(at + 12, 0, true);
+  view.setUint32(at + 16, 0, true);
+  view.setUint32(at + 20, 0, true);
+  view.setUint32(at + sqe.sglAddress, 0, true);
+  view.setUint32(at + 28, 0, true);
   view.setUint32(at + sqe.sglLength, length, true);
   view.setUint32(at + 36, type << 24, true);
-  for (let offset = sqe.cdw10; offset < sqeBytes; offset += 4) view.setUint32(at + offset, 0, true);
+  view.setUint32(at + sqe.cdw10, 0, true);
+  view.setUint32(at + sqe.cdw11, 0, true);
+  view.setUint32(at + sqe.cdw12, 0, true);
+  view.setUint32(at + sqe.cdw13, 0, true);
+  view.setUint32(at + sqe.cdw14, 0, true);
+  view.setUint32(at + sqe.cdw15, 0, true);
 }
 
 function writeRange(view: DataView, at: number, slba: number, blocks: number, control: number): void {

@@ -12,7 +12,9 @@ export function addressText(address: Address): string {
 
 /** The errno values that a connection meets, for people. */
 const errnoText: Readonly<Record<number, string>> = {
+  24: 'too many files are open',
   32: 'broken pipe',
+  99: 'this is not an address that can be reached',
   101: 'the network is unreachable',
   103: 'the connection was aborted',
   104: 'the peer reset the connection',
@@ -82,4 +84,13 @@ export function connectError(status: number, subnqn: string, address: Address): 
     default:
       return new CausewayError('nvme-connect-refused', `${where} refuses a connection to ${subnqn}: ${name}.`);
   }
+}
+
+/**
+ * An error that can happen, told from one that cannot: everything but a coded error goes on, and so does an assertion of
+ * our own, which to take for a lost connection would be to hide for ever.
+ */
+export function expectedError(error: unknown): CausewayError {
+  if (error instanceof CausewayError && error.code !== 'assertion') return error;
+  throw error;
 }

@@ -1,13 +1,6 @@
 /** A store on anonymous memory: sparse, as large as the address space allows. */
 import { assert } from '../../base/assert.ts';
-import {
-  adviseHugePages,
-  dropPages,
-  fillMemory,
-  mapAnonymous,
-  pageBytes,
-  residentBytes,
-} from '../../native/mapping.ts';
+import { adviseHugePages, dropPages, fillMemory, mapAnonymous, pageBytes, viewOf } from '../../native/mapping.ts';
 import type { Store } from '../contract.ts';
 import type { UringMemory } from './memory.ts';
 
@@ -15,6 +8,11 @@ import type { UringMemory } from './memory.ts';
 export interface StorePlace {
   readonly address: number;
   readonly sizeBytes: number;
+  /**
+   * Address of one byte a page: 1 if it was written since it was last given back. The kernel cannot be asked, because
+   * it counts pages that were only read.
+   */
+  readonly written: number;
 }
 
 /** Maps a store. It lives as long as the process. */
@@ -23,7 +21,7 @@ export function mapStore(sizeBytes: number): StorePlace {
   const address = mapAnonymous('a memory volume', bytes);
   // Large pages would make a store that was written here and there look, and be, fuller than it is.
   adviseHugePages(address, bytes, false);
-  return { address, sizeBytes };
+  return { address, sizeBytes, written: mapAnonymous('a memory volume', bytes / pageBytes) };
 }
 
 /**
@@ -46,11 +44,13 @@ export class UringStore implements Store {
   readonly sizeBytes: number;
   readonly #memory: UringMemory;
   readonly #address: number;
+  readonly #written: Uint8Array;
 
   constructor(memory: UringMemory, place: StorePlace) {
     this.#memory = memory;
     this.#address = place.address;
     this.sizeBytes = place.sizeBytes;
+    this.#written = new Uint8Array(viewOf(place.written, Math.ceil(place.sizeBytes / pageBytes)));
   }
 
   #check(position: number, length: number): void {
@@ -65,6 +65,8 @@ export class UringStore implements Store {
   write(place: number, position: number, length: number): void {
     this.#check(position, length);
     this.#memory.copyOut(this.#address + position, place, length);
+    const last = Math.floor((position + length - 1) / pageBytes);
+    for (let page = Math.floor(position / pageBytes); page <= last; page += 1) this.#written[page] = 1;
   }
 
   zero(position: number, length: number): void {
@@ -78,10 +80,13 @@ export class UringStore implements Store {
     }
     if (from > position) fillMemory(this.#address + position, 0, from - position);
     dropPages(this.#address + from, to - from);
+    this.#written.fill(0, from / pageBytes, to / pageBytes);
     if (end > to) fillMemory(this.#address + to, 0, end - to);
   }
 
   allocatedBytes(): number {
-    return residentBytes(this.#address, Math.ceil(this.sizeBytes / pageBytes) * pageBytes);
+    let pages = 0;
+    for (const page of this.#written) pages += page;
+    return pages * pageBytes;
   }
 }

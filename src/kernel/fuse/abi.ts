@@ -36,7 +36,16 @@ export const opcode = {
 
 /** fuse_in_header: what every request begins with. */
 export const inHeaderBytes = 40;
-export const inHeader = { len: 0, opcode: 4, unique: 8, nodeId: 16, uid: 24, gid: 28, pid: 32, totalExtLen: 36 } as const;
+export const inHeader = {
+  len: 0,
+  opcode: 4,
+  unique: 8,
+  nodeId: 16,
+  uid: 24,
+  gid: 28,
+  pid: 32,
+  totalExtLen: 36,
+} as const;
 
 /** fuse_out_header: what every answer begins with. */
 export const outHeaderBytes = 16;

@@ -3,20 +3,12 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { CausewayError } from '../../base/errors.ts';
 import type { KernelHost } from '../contract.ts';
-import type { LoopAnswer, LoopRequest } from './loop-work.ts';
+import { type LoopAnswer, type LoopRequest, parseAnswer } from './loop-work.ts';
 
 /** The helper stands beside this file and has the same ending: sources where node strips types, built code elsewhere. */
 const helperPath = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './loop-helper.ts' : './loop-helper.js', import.meta.url),
 );
-
-function parse(text: string): LoopAnswer | null {
-  try {
-    return JSON.parse(text) as LoopAnswer;
-  } catch {
-    return null;
-  }
-}
 
 function run(request: LoopRequest): { answer: Promise<LoopAnswer>; kill: () => void } {
   const child = spawn(process.execPath, [helperPath, JSON.stringify(request)], {
@@ -32,7 +24,7 @@ function run(request: LoopRequest): { answer: Promise<LoopAnswer>; kill: () => v
     const fail = (failure: string): void => resolve({ failure, device: '', held: false });
     child.on('error', (error) => fail(`the helper process cannot be started: ${error.message}`));
     child.on('close', () => {
-      const parsed = parse(out);
+      const parsed = parseAnswer(out);
       if (parsed === null) fail(`the helper process ended without an answer ${complaints.trim()}`.trim());
       else resolve(parsed);
     });

@@ -48,9 +48,8 @@ export class ClassicQueue implements ReplyPort {
   #idleCount: number;
   readonly #handle: number;
   readonly #onEmpty: () => void;
-  /** Reads and writes that are with the kernel. */
+  /** Reads that are with the kernel. */
   #reading = 0;
-  #writing = 0;
   /** There may be something to read. */
   #readable = false;
   #burst = 1;
@@ -99,7 +98,7 @@ export class ClassicQueue implements ReplyPort {
   #read(): void {
     while (this.#readable && !this.#gone && this.#idleCount > 0 && this.#reading < this.#burst) {
       this.#idleCount -= 1;
-      const slot = this.#slots[this.#idle[this.#idleCount] as number] as FuseSlot;
+      const slot = this.#slots[this.#idle[this.#idleCount]!]!;
       this.#reading += 1;
       const address = this.#io.memory.base + slot.header;
       const bytes = headBytes + this.#plan.payloadBytes;
@@ -131,11 +130,11 @@ export class ClassicQueue implements ReplyPort {
 
   #onRead(index: number, result: number): void {
     this.#reading -= 1;
-    const slot = this.#slots[index] as FuseSlot;
+    const slot = this.#slots[index]!;
     if (result > 0) {
       if (this.#reading === 0) this.#burst = Math.min(this.#burst * 2, widestBurst);
       const words = this.#io.memory.u32;
-      if (result < inHeaderBytes || (words[(slot.header + inHeader.len) >> 2] as number) !== result) {
+      if (result < inHeaderBytes || words[(slot.header + inHeader.len) >> 2]! !== result) {
         this.#fail(`a message of ${result} bytes from /dev/fuse is malformed`);
         this.#release(index);
         return;
@@ -158,7 +157,6 @@ export class ClassicQueue implements ReplyPort {
   }
 
   #onWritten(index: number, result: number): void {
-    this.#writing -= 1;
     this.#release(index);
     // ENOENT: the kernel gave the request up meanwhile (interrupted, aborted).
     if (result >= 0 || result === -errno.ENOENT) return;
@@ -174,7 +172,6 @@ export class ClassicQueue implements ReplyPort {
     words[header + (outHeader.error >> 2)] = -error;
     words[header + (outHeader.unique >> 2)] = slot.uniqueLow;
     words[header + (outHeader.unique >> 2) + 1] = slot.uniqueHigh;
-    this.#writing += 1;
     this.#io.ring.push(
       opcode.write,
       this.#plan.fd,

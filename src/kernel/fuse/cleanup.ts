@@ -35,19 +35,17 @@ export function removeTraces(record: DeviceRecord): void {
   fs.rmSync(record.mountPoint, { force: true });
 }
 
-/** Loop devices that something is attached to. */
-export function attachedLoops(): string[] {
-  return fs
-    .readdirSync('/sys/block')
-    .filter((name) => name.startsWith('loop') && fs.existsSync(`/sys/block/${name}/loop/backing_file`))
-    .map((name) => `/dev/${name}`);
-}
-
-/** The path of the file behind a loop device, as the kernel names it; null if there is none. */
+/** The path of the file behind a loop device, as the kernel names it; null if nothing is attached. */
 export function backingOf(device: string): string | null {
   try {
     return fs.readFileSync(`/sys/block/${path.basename(device)}/loop/backing_file`, 'utf8').replace(/\n$/, '');
   } catch {
     return null;
   }
+}
+
+/** Loop devices that stand on this file. */
+export function loopsOn(file: string): string[] {
+  const loops = fs.readdirSync('/sys/block').filter((name) => name.startsWith('loop'));
+  return loops.map((name) => `/dev/${name}`).filter((device) => backingOf(device) === file);
 }

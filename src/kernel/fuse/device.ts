@@ -3,9 +3,9 @@ import { CausewayError } from '../../base/errors.ts';
 import { describeHolder, type DeviceHolder, holdersOf } from '../../native/holders.ts';
 import type { DetachOptions, KernelDevice, KernelGeometry, KernelHost, ServedQueues } from '../contract.ts';
 import { askHelper } from './ask-helper.ts';
-import { attachedLoops, makeLink, removeTraces } from './cleanup.ts';
+import { loopsOn, makeLink, removeTraces } from './cleanup.ts';
 import { checkDeviceName, defaultPlaces, mountPoint, mountSource, type Places } from './places.ts';
-import { type DeviceRecord, makeRecord, makeTag, removeRecord, withRecords, writeRecord } from './record.ts';
+import { type DeviceRecord, makeRecord, removeRecord, withRecords, writeRecord } from './record.ts';
 import { recoverName } from './recover.ts';
 import { FuseSession } from './session.ts';
 import { possibleCpus, spreadQueues, switchUringOn, type TransportWish } from './transport.ts';
@@ -79,7 +79,7 @@ export async function openFuseDevice(host: KernelHost, options: FuseDeviceOption
     uring = found.available;
   }
   const mount = mountPoint(places, options.name);
-  const record = makeRecord(places, options.name, makeTag(options.name), mountSource(options.name), mount);
+  const record = makeRecord(places, options.name, mountSource(options.name), mount);
   await withRecords(host, places, async () => {
     const recovered = await recoverName(host, places, options.name);
     if (recovered !== null) {
@@ -124,7 +124,6 @@ async function build(
       {
         kind: 'attach',
         file: record.mountPoint,
-        tag: record.tag,
         blockBytes: options.geometry.blockBytes,
         readOnly: options.geometry.readOnly,
         partitions: options.partitions ?? true,
@@ -139,7 +138,8 @@ async function build(
   } catch (error) {
     // Whatever the helper did meanwhile is taken back as well: the loop device is let go of by its tag.
     session.abort();
-    await releaseByTag(host, record);
+    await release(host, record);
+    session.unmount();
     if (await drained(host, served)) session.close();
     if (session.transport === 'uring' && (options.transport ?? 'auto') === 'auto' && served.length < host.reactors) {
       notes.push(`FUSE over io_uring failed, so requests travel the classic way: ${messageOf(error)}`);
@@ -181,11 +181,11 @@ async function serveQueues(
   }
 }
 
-/** Lets go of a loop device that may or may not have been attached. */
-async function releaseByTag(host: KernelHost, record: DeviceRecord): Promise<void> {
-  for (const device of attachedLoops()) {
+/** Lets go of a loop device that may or may not have been attached. The connection is dead. */
+async function release(host: KernelHost, record: DeviceRecord): Promise<void> {
+  for (const device of loopsOn(record.mountPoint)) {
     try {
-      await askHelper(host, { kind: 'release', device, tag: record.tag }, drainMilliseconds);
+      await askHelper(host, { kind: 'release', device, file: record.mountPoint }, drainMilliseconds);
     } catch {
       // The connection is dead, so it goes at its last close at the latest; what counts is the error that led here.
     }
@@ -246,18 +246,25 @@ class FuseDevice implements KernelDevice {
   }
 
   async flush(): Promise<void> {
-    await askHelper(this.#host, { kind: 'flush', device: this.path, tag: this.#record.tag }, flushMilliseconds);
+    await askHelper(this.#host, { kind: 'flush', device: this.path, file: this.#record.mountPoint }, flushMilliseconds);
   }
 
   async resize(sizeBytes: number): Promise<void> {
-    const { tag, mountPoint: file } = this.#record;
-    await askHelper(this.#host, { kind: 'resize', device: this.path, tag, file, sizeBytes }, resizeMilliseconds);
+    const work = { kind: 'resize', device: this.path, file: this.#record.mountPoint, sizeBytes } as const;
+    await askHelper(this.#host, work, resizeMilliseconds);
   }
 
   async detach(options: DetachOptions): Promise<void> {
-    if (options.force) await this.#abort();
-    else await this.#leave();
-    await this.#finish();
+    if (!options.force) {
+      await this.#leave();
+      await this.#finish();
+      return;
+    }
+    try {
+      await this.#abort();
+    } finally {
+      await this.#finish();
+    }
   }
 
   /** Holders that are not just having a look. */
@@ -279,7 +286,7 @@ class FuseDevice implements KernelDevice {
   async #leave(): Promise<void> {
     const holders = await this.#realHolders();
     if (holders.length > 0) throw this.#busy(holders);
-    const work = { kind: 'detach', device: this.path, tag: this.#record.tag } as const;
+    const work = { kind: 'detach', device: this.path, file: this.#record.mountPoint } as const;
     const answer = await askHelper(this.#host, work, flushMilliseconds);
     // Somebody opened it between the look and the deed: the helper took it back, and the device goes on.
     if (answer.held) throw this.#busy(this.holders());
@@ -290,8 +297,13 @@ class FuseDevice implements KernelDevice {
   async #abort(): Promise<void> {
     this.#leaving = true;
     this.#session.abort();
-    const work = { kind: 'release', device: this.path, tag: this.#record.tag } as const;
-    await askHelper(this.#host, work, drainMilliseconds);
+    const work = { kind: 'release', device: this.path, file: this.#record.mountPoint } as const;
+    try {
+      await askHelper(this.#host, work, drainMilliseconds);
+    } finally {
+      // Last, because it is by the mounted path that the loop device is known for ours.
+      this.#session.unmount();
+    }
   }
 
   async #finish(): Promise<void> {

@@ -31,8 +31,6 @@ import type { FuseSlot, ReplyPort, SlotOwner } from './slot.ts';
 import { ZeroWriter } from './zero-writer.ts';
 
 const highWord = 0x1_0000_0000;
-const holeModes = [fallocateMode.punchHole, fallocateMode.punchHole | fallocateMode.keepSize];
-const zeroModes = [fallocateMode.zeroRange, fallocateMode.zeroRange | fallocateMode.keepSize];
 
 export class Dispatcher implements SlotOwner {
   readonly #memory: Memory;
@@ -62,13 +60,13 @@ export class Dispatcher implements SlotOwner {
   start(slot: FuseSlot): void {
     const words = this.#memory.u32;
     const header = slot.header >> 2;
-    slot.uniqueLow = words[header + (inHeader.unique >> 2)] as number;
-    slot.uniqueHigh = words[header + (inHeader.unique >> 2) + 1] as number;
-    const argumentBytes = (words[header] as number) - inHeaderBytes;
+    slot.uniqueLow = words[header + (inHeader.unique >> 2)]!;
+    slot.uniqueHigh = words[header + (inHeader.unique >> 2) + 1]!;
+    const argumentBytes = words[header]! - inHeaderBytes;
     const argument = slot.argument >> 2;
     switch (words[header + (inHeader.opcode >> 2)]) {
       case opcode.read: {
-        const size = words[argument + (readIn.size >> 2)] as number;
+        const size = words[argument + (readIn.size >> 2)]!;
         if (argumentBytes < readInBytes || size > this.#payloadBytes) break;
         if (size === 0) {
           this.#port.reply(slot, 0, 0);
@@ -78,7 +76,7 @@ export class Dispatcher implements SlotOwner {
         return;
       }
       case opcode.write: {
-        const size = words[argument + (writeIn.size >> 2)] as number;
+        const size = words[argument + (writeIn.size >> 2)]!;
         if (argumentBytes !== writeInBytes + size || size > this.#payloadBytes) break;
         this.#submit(slot, op.write, this.#long(argument + (writeIn.offset >> 2)), size, 0);
         return;
@@ -96,7 +94,7 @@ export class Dispatcher implements SlotOwner {
         this.#port.drop(slot);
         return;
       default: {
-        const answer = this.#file.answer(slot, words[header + (inHeader.opcode >> 2)] as number, argumentBytes);
+        const answer = this.#file.answer(slot, words[header + (inHeader.opcode >> 2)]!, argumentBytes);
         this.#port.reply(slot, answer < 0 ? -answer : 0, answer < 0 ? 0 : answer);
         return;
       }
@@ -107,25 +105,25 @@ export class Dispatcher implements SlotOwner {
   /** A 64-bit field. What is not below 2^53 comes out as a number that no check of a range lets pass. */
   #long(word: number): number {
     const words = this.#memory.u32;
-    return (words[word + 1] as number) * highWord + (words[word] as number);
+    return words[word + 1]! * highWord + words[word]!;
   }
 
   #fallocate(slot: FuseSlot, argument: number): void {
     const offset = this.#long(argument + (fallocateIn.offset >> 2));
     const length = this.#long(argument + (fallocateIn.length >> 2));
-    const mode = this.#memory.u32[argument + (fallocateIn.mode >> 2)] as number;
-    const hole = holeModes.includes(mode);
-    if (!hole && !zeroModes.includes(mode)) {
+    const mode = this.#memory.u32[argument + (fallocateIn.mode >> 2)]! & ~fallocateMode.keepSize;
+    if (mode !== fallocateMode.punchHole && mode !== fallocateMode.zeroRange) {
       this.#port.reply(slot, errno.EOPNOTSUPP, 0);
       return;
     }
     if (this.#device.geometry.canWriteZeroes) {
-      this.#submit(slot, op.writeZeroes, offset, length, hole ? 0 : requestFlag.keepAllocated);
+      const flags = mode === fallocateMode.punchHole ? 0 : requestFlag.keepAllocated;
+      this.#submit(slot, op.writeZeroes, offset, length, flags);
       return;
     }
     const verdict = this.#zeroes.begin(slot, offset, length);
     if (verdict !== status.ok) {
-      this.#port.reply(slot, statusErrno[verdict] as number, 0);
+      this.#port.reply(slot, statusErrno[verdict]!, 0);
       return;
     }
     this.#nextZeroes(slot);
@@ -156,7 +154,7 @@ export class Dispatcher implements SlotOwner {
     if (outcome !== status.ok) {
       slot.zeroNext = 0;
       slot.zeroEnd = 0;
-      this.#port.reply(slot, statusErrno[outcome] as number, 0);
+      this.#port.reply(slot, statusErrno[outcome]!, 0);
       return;
     }
     if (slot.zeroNext < slot.zeroEnd) {

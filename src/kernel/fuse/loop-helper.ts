@@ -15,13 +15,13 @@ import {
   configureLoop,
   freeLoop,
   keepLoop,
-  loopFileName,
   loopFlag,
   loopMajor,
   updateLoopCapacity,
 } from '../../native/loop.ts';
 import { makeBlockNode } from '../../native/mount.ts';
-import type { AttachLoop, LoopAnswer, LoopRequest, LoopWork } from './loop-work.ts';
+import { backingOf } from './cleanup.ts';
+import { type AttachLoop, type LoopAnswer, type LoopRequest, type LoopWork, parseRequest } from './loop-work.ts';
 
 const controlPath = '/dev/loop-control';
 /** Somebody else may take the free device first; that often in a row it is no coincidence. */
@@ -62,7 +62,7 @@ function attach(work: AttachLoop): LoopAnswer {
       for (let tries = 0; tries < attachTries; tries += 1) {
         const number = check(freeLoop(control), 'no loop device is free');
         const device = `/dev/loop${number}`;
-        const settings = { backing, blockBytes: work.blockBytes, flags, fileName: work.tag };
+        const settings = { backing, blockBytes: work.blockBytes, flags, fileName: work.file };
         const done = using(openLoop(device, number, access), (fd) => {
           const result = configureLoop(fd, settings);
           if (result === -errno.EBUSY) return false;
@@ -93,18 +93,16 @@ function tune(device: string, queue: Readonly<Record<string, string>>): void {
 
 /** Opens the device if it is still ours; null if it is not: detached already, and perhaps somebody else's by now. */
 function withOurs(work: LoopWork, access: number, act: (fd: number) => LoopAnswer): LoopAnswer | null {
+  // Looked at before, so as not to open a stranger's device, and again after: while it is open it stays whose it is.
+  if (backingOf(work.device) !== work.file) return null;
   const fd = openPath(work.device, access);
   if (fd === -errno.ENOENT || fd === -errno.ENXIO) return null;
-  return using(check(fd, `cannot open ${work.device}`), (open) => (loopFileName(open) === work.tag ? act(open) : null));
-}
-
-/** True while something is attached to the device. */
-function attached(device: string): boolean {
-  return fs.existsSync(sysfs(device, 'loop/backing_file'));
+  return using(check(fd, `cannot open ${work.device}`), (open) =>
+    backingOf(work.device) === work.file ? act(open) : null,
+  );
 }
 
 function letGo(work: LoopWork, flush: boolean): LoopAnswer {
-  const undo = work.kind === 'detach';
   const ours = withOurs(work, openFlag.readOnly, (fd) => {
     if (flush) fs.fsyncSync(fd);
     check(clearLoop(fd), `cannot detach ${work.device}`);
@@ -112,11 +110,14 @@ function letGo(work: LoopWork, flush: boolean): LoopAnswer {
   });
   if (ours === null) return { failure: null, device: '', held: false };
   // The device goes when its last user closes it; that was us if nobody else has it.
-  const held = attached(work.device) && withOurs(work, openFlag.readOnly, (fd) => {
-    if (undo) keepLoop(fd);
-    return { failure: null, device: work.device, held: true };
-  }) !== null;
+  const held = backingOf(work.device) === work.file;
+  if (held && work.kind === 'detach') withOurs(work, openFlag.readOnly, takeBack);
   return { failure: null, device: work.device, held };
+}
+
+function takeBack(fd: number): LoopAnswer {
+  keepLoop(fd);
+  return { failure: null, device: '', held: true };
 }
 
 function perform(request: LoopRequest): LoopAnswer {
@@ -142,15 +143,15 @@ function perform(request: LoopRequest): LoopAnswer {
 
 function resize(work: LoopWork, fd: number): void {
   // The loop device takes the size that the file system last heard of: let it ask anew.
-  if (work.file !== undefined) {
-    const size = fs.statSync(work.file).size;
-    if (size !== work.sizeBytes) throw new Failure(`the volume has ${size} bytes, not ${work.sizeBytes}`);
-  }
+  const size = fs.statSync(work.file).size;
+  if (size !== work.sizeBytes) throw new Failure(`the volume has ${size} bytes, not ${work.sizeBytes}`);
   check(updateLoopCapacity(fd), `cannot resize ${work.device}`);
 }
 
-function answer(request: LoopRequest): LoopAnswer {
+function answer(): LoopAnswer {
   try {
+    const request = parseRequest(process.argv[2] ?? '');
+    if (request === null) throw new Failure('this is no request');
     return perform(request);
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
@@ -158,6 +159,4 @@ function answer(request: LoopRequest): LoopAnswer {
   }
 }
 
-// The only caller is our own parent, which wrote the request from this very type.
-const request = JSON.parse(process.argv[2] ?? 'null') as LoopRequest;
-fs.writeSync(1, JSON.stringify(answer(request)));
+fs.writeSync(1, JSON.stringify(answer()));

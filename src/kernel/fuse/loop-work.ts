@@ -6,8 +6,6 @@ export interface AttachLoop {
   readonly kind: 'attach';
   /** The file to attach. */
   readonly file: string;
-  /** What tells our loop device from others, kept by the kernel (lo_file_name). */
-  readonly tag: string;
   readonly blockBytes: number;
   readonly readOnly: boolean;
   readonly partitions: boolean;
@@ -15,13 +13,17 @@ export interface AttachLoop {
   readonly queue: Readonly<Record<string, string>>;
 }
 
-/** The others work on a device that has to carry the tag. */
+/**
+ * The others work on a device that has to stand on this very file: the path is what tells our loop device from others.
+ * (The kernel keeps a file name for us as well, but asks the file for its attributes before it gives it out: of no use
+ * once the connection is dead.)
+ */
 export interface LoopWork {
+  /** `detach` flushes and changes nothing if somebody else has it open; `release` takes it away, flushed or not. */
   readonly kind: 'flush' | 'detach' | 'release' | 'resize';
   readonly device: string;
-  readonly tag: string;
-  /** Of `resize`: the backing file and the size it has to have by now. */
-  readonly file?: string;
+  readonly file: string;
+  /** Of `resize`: the size that the file has to have by now. */
   readonly sizeBytes?: number;
 }
 
@@ -34,4 +36,35 @@ export interface LoopAnswer {
   readonly device: string;
   /** Of `detach`, `release`: somebody else has it open, so it is not gone (`detach`: and stays; `release`: yet). */
   readonly held: boolean;
+}
+
+const kinds: ReadonlySet<string> = new Set(['attach', 'flush', 'detach', 'release', 'resize']);
+
+/** The request that a text carries; null if it carries none. Only its own writer, the parent process, is behind it. */
+export function parseRequest(text: string): LoopRequest | null {
+  const value: unknown = JSON.parse(text);
+  return isRequest(value) ? value : null;
+}
+
+function isRequest(value: unknown): value is LoopRequest {
+  if (typeof value !== 'object' || value === null) return false;
+  if (!('kind' in value) || typeof value.kind !== 'string' || !kinds.has(value.kind)) return false;
+  return 'file' in value && typeof value.file === 'string' && (value.kind === 'attach' || 'device' in value);
+}
+
+/** The answer that a text carries; null if it carries none. */
+export function parseAnswer(text: string): LoopAnswer | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isAnswer(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isAnswer(value: unknown): value is LoopAnswer {
+  if (typeof value !== 'object' || value === null) return false;
+  if (!('device' in value) || typeof value.device !== 'string') return false;
+  if (!('held' in value) || typeof value.held !== 'boolean') return false;
+  return 'failure' in value && (value.failure === null || typeof value.failure === 'string');
 }

@@ -26,16 +26,8 @@ export interface DeviceRecord {
   readonly mountPoint: string;
   readonly source: string;
   readonly link: string;
-  /** What the loop device carries as its file name. */
-  readonly tag: string;
   /** The loop device, once there is one. */
   readonly device: string | null;
-}
-
-/** A tag that no other device ever had since boot. */
-export function makeTag(name: string): string {
-  const { pid, startTime } = ownIdentity();
-  return `causeway:${pid}.${startTime}:${name}`.slice(0, 63);
 }
 
 function isRecord(value: unknown): value is DeviceRecord {
@@ -44,7 +36,7 @@ function isRecord(value: unknown): value is DeviceRecord {
   const owner: unknown = fields.get('owner');
   if (typeof owner !== 'object' || owner === null) return false;
   const identity = new Map(Object.entries(owner));
-  const texts = ['name', 'mountPoint', 'source', 'link', 'tag'].map((key) => fields.get(key));
+  const texts = ['name', 'mountPoint', 'source', 'link'].map((key) => fields.get(key));
   const device: unknown = fields.get('device');
   return (
     fields.get('version') === version &&
@@ -84,9 +76,9 @@ export function removeRecord(places: Places, name: string): void {
   fs.rmSync(recordPath(places, name), { force: true });
 }
 
-export function makeRecord(places: Places, name: string, tag: string, source: string, mount: string): DeviceRecord {
+export function makeRecord(places: Places, name: string, source: string, mount: string): DeviceRecord {
   const link = path.join(places.linkDirectory, name);
-  return { version, name, owner: ownIdentity(), mountPoint: mount, source, link, tag, device: null };
+  return { version, name, owner: ownIdentity(), mountPoint: mount, source, link, device: null };
 }
 
 /**

@@ -1,14 +1,14 @@
 /**
  * After a process that had a FUSE kernel device died: finds what it left behind and takes it away, and nothing that is
  * anybody else's. A record is taken for stale only if the process that wrote it does not run any more (number, start
- * time and boot); a mount only if place, type and source are the record's; a loop device only if it carries the
- * record's tag.
+ * time and boot); a mount only if place, type and source are the record's; a loop device only if it stands on the file
+ * in that mount.
  */
 import { CausewayError } from '../../base/errors.ts';
 import type { KernelHost } from '../contract.ts';
 import { askHelper } from './ask-helper.ts';
-import { attachedLoops, backingOf, removeTraces } from './cleanup.ts';
-import { abortAndUnmount } from './connection.ts';
+import { loopsOn, removeTraces } from './cleanup.ts';
+import { abortConnection, detachMount, mountsAt } from './connection.ts';
 import { type Places, recordPath } from './places.ts';
 import { isAlive } from './process-identity.ts';
 import { type DeviceRecord, readRecord, removeRecord } from './record.ts';
@@ -23,22 +23,21 @@ export interface Recovered {
   readonly held: boolean;
 }
 
-/** Loop devices that may be the record's; whether one is, only its tag tells. */
-function candidates(record: DeviceRecord): string[] {
-  return attachedLoops().filter((device) => device === record.device || backingOf(device) === record.mountPoint);
-}
-
 /** Clears up after a record whose owner is gone. The records' lock is held. */
-export async function clearUp(host: KernelHost, places: Places, record: DeviceRecord): Promise<Recovered> {
-  // Before the mount goes: afterwards the kernel no longer knows a path for the file behind the loop device.
-  const devices = candidates(record);
-  abortAndUnmount(record.mountPoint, record.source);
+async function clearUp(host: KernelHost, places: Places, record: DeviceRecord): Promise<Recovered> {
   let released: string | null = null;
   let held = false;
-  for (const device of devices) {
-    const answer = await askHelper(host, { kind: 'release', device, tag: record.tag }, releaseMilliseconds);
-    if (answer.device !== '') released = device;
-    held ||= answer.held;
+  // Without our mount at that place, whatever stands on that path is not ours.
+  if (mountsAt(record.mountPoint, record.source).length > 0) {
+    abortConnection(record.mountPoint, record.source);
+    // The loop device first: it is known by the path of its file, which goes with the mount.
+    for (const device of loopsOn(record.mountPoint)) {
+      const work = { kind: 'release', device, file: record.mountPoint } as const;
+      const answer = await askHelper(host, work, releaseMilliseconds);
+      if (answer.device !== '') released = device;
+      held ||= answer.held;
+    }
+    detachMount(record.mountPoint, record.source);
   }
   removeTraces(record);
   removeRecord(places, record.name);

@@ -17,7 +17,7 @@ import { systemError } from '../../native/libc.ts';
 import { mount, mountFlag, unmount, unmountFlag } from '../../native/mount.ts';
 import type { FuseTransport, KernelGeometry, KernelHost } from '../contract.ts';
 import { deviceClone, leastReadBytes, regularFile } from './abi.ts';
-import { abortAndUnmount, mountsAt } from './connection.ts';
+import { abortConnection, detachMount, mountsAt } from './connection.ts';
 import { decodeInit, encodeInitReply, offersUring } from './init.ts';
 import { mountType } from './places.ts';
 
@@ -65,7 +65,8 @@ export class FuseSession {
       const transport = await agree(host, fd, options);
       return new FuseSession(fd, transport, options);
     } catch (error) {
-      abortAndUnmount(options.mountPoint, options.source);
+      abortConnection(options.mountPoint, options.source);
+      detachMount(options.mountPoint, options.source);
       closeDescriptor(fd);
       throw error;
     }
@@ -73,7 +74,7 @@ export class FuseSession {
 
   /** The descriptor for one more reactor: each has its own, so that they do not contend for one list of requests. */
   descriptor(reactor: number): number {
-    const first = this.#fds[0] as number;
+    const first = this.#fds[0]!;
     if (reactor === 0) return first;
     const fd = openDevice();
     const result = ioctlBytes(fd, deviceClone, new Uint8Array(new Uint32Array([first]).buffer));
@@ -85,18 +86,22 @@ export class FuseSession {
     return fd;
   }
 
-  /** Takes the mount away. With that the connection ends: the kernel lets go of every queue. */
+  /**
+   * Takes the mount away, after the loop device let go of the file. With that the connection ends, and the kernel lets
+   * go of every queue.
+   */
   unmount(): void {
     const { mountPoint, source } = this.#options;
     if (mountsAt(mountPoint, source).length === 0) return;
-    const result = unmount(mountPoint, unmountFlag.noFollow);
-    // Somebody has the bare file open, which is ours alone: they get an error.
-    if (result < 0) abortAndUnmount(mountPoint, source);
+    if (unmount(mountPoint, unmountFlag.noFollow) === 0) return;
+    // Somebody has the bare file open, which is nobody's business but ours: they get an error.
+    abortConnection(mountPoint, source);
+    detachMount(mountPoint, source);
   }
 
-  /** As `unmount`, and every request that waits ends with an error now. */
+  /** Ends every request that waits with an error, now and from now on. */
   abort(): void {
-    abortAndUnmount(this.#options.mountPoint, this.#options.source);
+    abortConnection(this.#options.mountPoint, this.#options.source);
   }
 
   /** Closes the descriptors. No reactor uses them any more. */
@@ -111,12 +116,21 @@ function mountOver(fd: number, options: SessionOptions): void {
   const mode = (regularFile | (geometry.readOnly ? 0o400 : 0o600)).toString(8);
   const data = `fd=${fd},rootmode=${mode},user_id=0,group_id=0,default_permissions,max_read=${payloadBytes}`;
   const flags =
-    mountFlag.noSuid | mountFlag.noDev | mountFlag.noExec | mountFlag.noAtime | (geometry.readOnly ? mountFlag.readOnly : 0);
+    mountFlag.noSuid |
+    mountFlag.noDev |
+    mountFlag.noExec |
+    mountFlag.noAtime |
+    (geometry.readOnly ? mountFlag.readOnly : 0);
   const result = mount(source, mountPoint, mountType, flags, data);
   if (result === 0) return;
   fs.rmSync(mountPoint, { force: true });
   if (result === -errno.EPERM) {
-    throw systemError('kernel-device-unavailable', `cannot mount ${mountPoint}`, -result, 'Run as root (CAP_SYS_ADMIN).');
+    throw systemError(
+      'kernel-device-unavailable',
+      `cannot mount ${mountPoint}`,
+      -result,
+      'Run as root (CAP_SYS_ADMIN).',
+    );
   }
   throw systemError('kernel-device-failed', `cannot mount ${mountPoint}`, -result);
 }

@@ -54,7 +54,7 @@ export class UringQueues implements ReplyPort {
     this.#payloads = io.memory.allocate(count * plan.payloadBytes, pageBytes);
     this.#dispatcher = new Dispatcher(io, device, plan.payloadBytes, this);
     for (let index = 0; index < count; index += 1) {
-      const queue = plan.queues[Math.floor(index / plan.entriesPerQueue)] as number;
+      const queue = plan.queues[Math.floor(index / plan.entriesPerQueue)]!;
       const header = this.#headers + index * slotBytes;
       const payload = this.#payloads + index * plan.payloadBytes;
       const { inOut, opIn } = uringHeader;
@@ -123,7 +123,7 @@ export class UringQueues implements ReplyPort {
     words[header + (outHeader.unique >> 2) + 1] = slot.uniqueHigh;
     words[header + (uringHeader.entPayloadSize >> 2)] = payloadBytes;
     const id = header + (uringHeader.entCommitId >> 2);
-    this.#command(slot, uringCommand.commitAndFetch, 0, 0, words[id] as number, words[id + 1] as number);
+    this.#command(slot, uringCommand.commitAndFetch, 0, 0, words[id]!, words[id + 1]!);
   }
 
   /** Every request that comes this way wants an answer. */

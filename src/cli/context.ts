@@ -1,0 +1,61 @@
+/** What the verbs know of the world around them; tests give them another one. */
+import { readFileSync } from 'node:fs';
+import type { Host } from '../host/contract.ts';
+import { Output } from './output.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+
+export interface Context {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** The terminal at stdout, if it is one that can be drawn on. Each call opens it anew. */
+  openTerminal(): Terminal | null;
+  /** This process serves for a parent that waits for word of it and then goes (`--background`). */
+  readonly background: boolean;
+  readonly isRoot: boolean;
+  startHost(): Promise<Host>;
+  /** Calls `listener` for each signal that asks for an end, until the returned function is called. */
+  onEndSignal(listener: () => void): () => void;
+  after(milliseconds: number, callback: () => void): NodeJS.Timeout;
+  /** Monotonic milliseconds. */
+  now(): number;
+}
+
+/** Set in the environment of the process that `--background` starts. */
+export const backgroundVariable = 'CAUSEWAY_BACKGROUND';
+
+/** SIGHUP comes when the terminal goes; a device does not have to go with it while somebody uses it. */
+const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export function realContext(): Context {
+  const stdout = new Output(process.stdout);
+  return {
+    stdout,
+    stderr: new Output(process.stderr),
+    openTerminal,
+    background: process.env[backgroundVariable] === '1' && process.send !== undefined,
+    isRoot: process.geteuid?.() === 0,
+    startHost: async () => {
+      // Loaded by those who serve only: it brings the FFI and threads along.
+      const { startHost } = await import('../host/host.ts');
+      return await startHost({});
+    },
+    onEndSignal: (listener) => {
+      for (const signal of endSignals) process.on(signal, listener);
+      return () => {
+        for (const signal of endSignals) process.off(signal, listener);
+      };
+    },
+    after: (milliseconds, callback) => setTimeout(callback, milliseconds),
+    now: () => performance.now(),
+  };
+}
+
+/** The version in package.json, which stands at the root of the package and of a clone alike. */
+export function version(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const value: unknown = JSON.parse(text);
+  if (typeof value === 'object' && value !== null && 'version' in value && typeof value.version === 'string') {
+    return value.version;
+  }
+  return 'unknown';
+}

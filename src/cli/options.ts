@@ -1,0 +1,149 @@
+/** Values of options: from words to numbers, each refused with a sentence that names the option. */
+import type { Command } from 'commander';
+import { CausewayError } from '../base/errors.ts';
+import { parseDuration, parseSize } from '../base/units.ts';
+import type { AttachOptions } from '../host/contract.ts';
+import { isSelectorName, type SelectorName, selectorNames } from '../multipath/selector.ts';
+
+/** A whole number from `least` to `most`. */
+export function wholeNumber(option: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw refused(option, text, `a whole number from ${least} to ${most}`);
+  };
+}
+
+/** One of these words. */
+export function oneOf<const Word extends string>(option: string, words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    if (found !== undefined) return found;
+    throw refused(option, text, `one of ${words.join(', ')}`);
+  };
+}
+
+/** Milliseconds; a bare number counts as seconds. */
+export function seconds(option: string): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,9}(\.\d{1,3})?$/.test(text)) return Number(text) * 1000;
+    try {
+      return parseDuration(text);
+    } catch {
+      throw refused(option, text, 'a number of seconds, or a duration such as 500ms, 10s or 2m');
+    }
+  };
+}
+
+/** Bytes, more than none. */
+export function size(option: string): (text: string) => number {
+  return (text) => {
+    const bytes = parseSize(text);
+    if (bytes > 0) return bytes;
+    throw refused(option, text, 'a size of more than nothing, such as 512m or 1g');
+  };
+}
+
+/** Milliseconds that I/O waits while no path lives; -1 = for ever. */
+export function whenNoPath(text: string): number {
+  if (text === 'queue') return -1;
+  if (text === 'fail') return 0;
+  try {
+    return parseDuration(text);
+  } catch {
+    throw refused('--when-no-path', text, '"queue" (wait for ever), "fail", or a duration such as 30s');
+  }
+}
+
+function selector(text: string): SelectorName {
+  if (isSelectorName(text)) return text;
+  throw refused('--selector', text, `one of ${selectorNames.join(', ')}`);
+}
+
+function refused(option: string, text: string, wanted: string): CausewayError {
+  return new CausewayError('invalid-argument', `${option} is ${JSON.stringify(text.slice(0, 100))}; it takes ${wanted}`);
+}
+
+/** What commander collects for `addDeviceOptions`. */
+export interface DeviceOptions {
+  readonly kernelDevice?: 'auto' | 'ublk' | 'nbd' | 'fuse';
+  readonly transport?: 'auto' | 'uring' | 'classic';
+  readonly selector?: SelectorName;
+  readonly ghostWrites?: 'strict' | 'none';
+  readonly whenNoPath?: number;
+  readonly ioTimeout?: number;
+  readonly keepAlive?: number;
+  readonly quiesceTime?: number;
+  readonly headerDigest?: boolean;
+  readonly dataDigest?: boolean;
+  readonly queueSize?: number;
+  readonly timeout?: number;
+  readonly readOnly?: boolean;
+  readonly hostNqn?: string;
+  readonly hostId?: string;
+}
+
+/** Options of a device, for every verb that makes one. */
+export function addDeviceOptions(command: Command): Command {
+  return command
+    .option(
+      '--kernel-device <kind>',
+      'auto (the best that this host offers), ublk, nbd or fuse',
+      oneOf('--kernel-device', ['auto', 'ublk', 'nbd', 'fuse']),
+    )
+    .option(
+      '--transport <kind>',
+      'how FUSE requests travel: auto, uring (fastest) or classic',
+      oneOf('--transport', ['auto', 'uring', 'classic']),
+    )
+    .option('--selector <name>', `which path takes a request: ${selectorNames.join(' or ')}`, selector)
+    .option(
+      '--ghost-writes <mode>',
+      'strict: a write of unknown outcome waits until its lost controller can no longer execute it;\n' +
+        'none: it is sent again at once, and old data may come back over newer',
+      oneOf('--ghost-writes', ['strict', 'none']),
+    )
+    .option('--when-no-path <what>', 'I/O while no path lives: queue (for ever), fail, or a duration', whenNoPath)
+    .option('--io-timeout <time>', 'a command without an answer condemns its controller', seconds('--io-timeout'))
+    .option('--keep-alive <time>', 'keep-alive timeout of controllers', seconds('--keep-alive'))
+    .option(
+      '--quiesce-time <time>',
+      'bound for what a lost controller may still do, where the array reports none',
+      seconds('--quiesce-time'),
+    )
+    .option('--header-digest', 'protect protocol headers by CRC32C')
+    .option('--data-digest', 'protect data on the wire by CRC32C')
+    .option('--queue-size <n>', 'entries of an I/O queue', wholeNumber('--queue-size', 2, 1024))
+    .option('--timeout <time>', 'how long to try to connect before giving up', seconds('--timeout'));
+}
+
+/** The host's options from the words of the command line; what was not said is left to the host. */
+export function attachOptions(name: string, options: DeviceOptions): AttachOptions {
+  const { transport, whenNoPath, ...rest } = options;
+  return {
+    ...pick(rest, [
+      'kernelDevice',
+      'selector',
+      'ghostWrites',
+      'ioTimeout',
+      'keepAlive',
+      'quiesceTime',
+      'headerDigest',
+      'dataDigest',
+      'queueSize',
+      'timeout',
+      'readOnly',
+      'hostNqn',
+      'hostId',
+    ]),
+    name,
+    ...(transport === undefined ? {} : { fuseTransport: transport }),
+    ...(whenNoPath === undefined ? {} : { noPathRetry: whenNoPath }),
+  };
+}
+
+/** Those of the fields that are there: an option that was not given is no option that is undefined. */
+export function pick<T extends object, Key extends keyof T>(from: T, keys: readonly Key[]): Pick<T, Key> {
+  const entries = keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]]);
+  return Object.fromEntries(entries) as Pick<T, Key>;
+}

@@ -1,0 +1,503 @@
+/**
+ * The life of one association: this host, one port of the array, one subsystem. It connects, keeps connected, watches the
+ * namespaces, and when anything of it is lost condemns the whole, fences it and connects anew, for ever by default.
+ *
+ * Surface for those above:
+ * - `FabricLead` (lead.ts) makes associations on the lead reactor; `FabricReactor` (reactor-side.ts) is each reactor's side.
+ * - `AssociationListener` tells the lead's user of states, namespaces and fences; `PathListener` tells each reactor's
+ *   multipath layer of paths.
+ * - `association.number` is `NativePath.controller`; a life is an `epoch`, counted from 1.
+ *
+ * Why condemned as a whole: a lost write's fence speaks of the controller, and a controller that still lives over another
+ * reactor's connection would be kept alive by it, so that its time would never begin to run.
+ *
+ * A life's end, in this order:
+ * 1. every reactor aborts its queue of this life, and its parts come back: those that may still be executed are in doubt;
+ * 2. if none is in doubt the life counts as fenced: there is nothing that could happen later;
+ * 3. else fence.ts tries a reset over the admin queue and over other controllers;
+ * 4. the admin connection is aborted (after the reset over it has ended), and only now time begins to run;
+ * 5. the fence is told to every reactor when it is there. Reconnecting does not wait for it: a new life is a new controller,
+ *    and what is held back for the old one is multipath's matter.
+ */
+import { assert } from '../../base/assert.ts';
+import { CausewayError } from '../../base/errors.ts';
+import type { Address, Deferred, Io } from '../../io/contract.ts';
+import { type Breakage, breakage } from './breakage.ts';
+import { Controller, type ControllerListener, type ReadyController } from './controller.ts';
+import { Fence } from './fence.ts';
+import { Life, stale } from './life.ts';
+import { lossOutcomeOf } from './loss.ts';
+import { type FenceKind, type LeadLink, type PathInfo, access, type ToLead, type ToReactor } from './messages.ts';
+import { activeNamespaces, isServed, readNamespace, type RefusedNamespace } from './namespace-scan.ts';
+import { accessByNamespace, pathInfoOf } from './path-info.ts';
+import { outcome } from './status.ts';
+import { addressText, breakageError, connectError, expectedError } from './transport-error.ts';
+
+/** Each state: who sets it, what it means. All are set by the association itself. */
+export type AssociationState =
+  /** Not started. */
+  | 'idle'
+  /** A controller is being brought up, with its I/O queues and namespaces. */
+  | 'connecting'
+  /** Its paths may be used. */
+  | 'live'
+  /** Something of it was lost: its queues are aborted, its parts come back, a reset may be tried. */
+  | 'condemned'
+  /** Waiting to connect again. */
+  | 'waiting'
+  /** Over, by order. */
+  | 'closed';
+
+const moves: Readonly<Record<AssociationState, readonly AssociationState[]>> = {
+  idle: ['connecting', 'closed'],
+  connecting: ['live', 'condemned'],
+  live: ['condemned'],
+  condemned: ['waiting', 'closed'],
+  waiting: ['connecting', 'closed'],
+  closed: [],
+};
+
+export interface AssociationOptions {
+  readonly address: Address;
+  readonly subnqn: string;
+  readonly hostnqn: string;
+  /** 32 hexadecimal digits, or a UUID. */
+  readonly hostid: string;
+  /** Only these namespaces; all if left out. */
+  readonly nsids?: readonly number[];
+  /** Digests to ask for, bits of `digestBit`. */
+  readonly digests?: number;
+  /** Commands at once on each I/O queue. */
+  readonly queueDepth?: number;
+  /** Keep-alive time-out, milliseconds. */
+  readonly katoMs?: number;
+  /** An I/O without an answer for this long condemns the controller, milliseconds. */
+  readonly ioTimeoutMs?: number;
+  readonly adminTimeoutMs?: number;
+  /** TCP_USER_TIMEOUT, milliseconds. */
+  readonly userTimeoutMs?: number;
+  /** Bound on connecting and exchanging ICReq and ICResp, milliseconds. */
+  readonly handshakeMs?: number;
+  /** Assumed where the controller reports no CQT, milliseconds. */
+  readonly quiesceMs?: number;
+  /** First and longest wait before connecting again, milliseconds. */
+  readonly reconnectFirstMs?: number;
+  readonly reconnectLongestMs?: number;
+}
+
+export const associationDefaults = {
+  digests: 0,
+  queueDepth: 128,
+  katoMs: 15_000,
+  ioTimeoutMs: 30_000,
+  adminTimeoutMs: 10_000,
+  userTimeoutMs: 10_000,
+  handshakeMs: 5_000,
+  quiesceMs: 30_000,
+  reconnectFirstMs: 200,
+  reconnectLongestMs: 5_000,
+} as const;
+
+/** Where the lead's user hears of an association. */
+export interface AssociationListener {
+  /** `error` says why it is condemned or waits; null otherwise. */
+  onState(association: Association, state: AssociationState, error: CausewayError | null): void;
+  /** What the array shows now: told at the beginning of each life and after changes. */
+  onNamespaces(association: Association, namespaces: readonly (PathInfo | RefusedNamespace)[]): void;
+  onFenced(association: Association, epoch: number, how: FenceKind): void;
+}
+
+/** What an association needs of the lead. */
+export interface AssociationHome {
+  readonly io: Io;
+  readonly link: LeadLink;
+  /** Live controllers of the same subsystem, other than this association's, that can reset another controller. */
+  helpers(association: Association): readonly Controller[];
+}
+
+/** A life that lasted this long ends a row of failures. */
+const stableMs = 10_000;
+/** Bound on opening all I/O queues, beyond the handshake's own. */
+const openQueuesMs = 10_000;
+const transitionLookMs = 1000;
+
+export class Association {
+  readonly number: number;
+  readonly options: Required<Omit<AssociationOptions, 'nsids'>> & Pick<AssociationOptions, 'nsids'>;
+  state: AssociationState = 'idle';
+  epoch = 0;
+  /** Why it is not live; of the last life. */
+  error: CausewayError | null = null;
+  /** Fences that are not there yet, oldest first. */
+  readonly fences: Fence[] = [];
+  readonly #home: AssociationHome;
+  readonly #listener: AssociationListener;
+  readonly #attempted: Deferred<CausewayError | null>;
+  readonly #closed: Deferred<void>;
+  readonly #removed = new Set<number>();
+  readonly #allRemoved: Deferred<void>;
+  #life: Life | null = null;
+  #closing = false;
+  #retryNow: Deferred<void> | null = null;
+  #failures = 0;
+
+  constructor(home: AssociationHome, number: number, listener: AssociationListener, options: AssociationOptions) {
+    this.#home = home;
+    this.number = number;
+    this.#listener = listener;
+    this.options = { ...associationDefaults, ...options };
+    this.#attempted = home.io.deferred();
+    this.#closed = home.io.deferred();
+    this.#allRemoved = home.io.deferred();
+    for (let reactor = 0; reactor < home.link.reactors; reactor += 1) {
+      const { queueDepth: depth, digests, ioTimeoutMs, userTimeoutMs, handshakeMs } = this.options;
+      this.#post(reactor, {
+        kind: 'add-association',
+        association: number,
+        depth,
+        digests,
+        ioTimeoutMs,
+        userTimeoutMs,
+        handshakeMs,
+      });
+    }
+  }
+
+  /** The controller of the life that is live; null otherwise. */
+  get controller(): Controller | null {
+    return this.state === 'live' && this.#life !== null ? this.#life.controller : null;
+  }
+
+  /** What is known of the controller now, for people. */
+  get ready(): ReadyController | null {
+    return this.#life?.controller?.ready ?? null;
+  }
+
+  /** How many reactors have an I/O queue: as many as the array grants, from reactor 0 on. */
+  get queues(): number {
+    return this.#life?.queues.size ?? 0;
+  }
+
+  /** Resolves when the first attempt to connect has ended: null if it succeeded, else why not. */
+  get attempted(): Promise<CausewayError | null> {
+    return this.#attempted.promise;
+  }
+
+  start(): void {
+    assert(this.state === 'idle', 'an association is started twice');
+    void this.#run();
+  }
+
+  /** Ends what it is and begins a new life: for the administrator, and for whoever finds the controller at fault. */
+  reset(reason: CausewayError): void {
+    this.#life?.condemn(reason);
+    this.#retryNow?.resolve();
+  }
+
+  /**
+   * Ends it. Parts under way come back with the outcome `withdrawn`, so an orderly end waits until none is. Resolves when
+   * no reactor knows it any more. Fences that are not there yet are still told when they are.
+   */
+  close(): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true;
+      const asked = new CausewayError('nvme-connection-lost', `The connection to ${this.#where} was closed by order.`);
+      if (this.state === 'idle') void this.#finish();
+      else this.#life?.condemn(asked, outcome.withdrawn);
+      this.#retryNow?.resolve();
+    }
+    return this.#closed.promise;
+  }
+
+  get #where(): string {
+    return addressText(this.options.address);
+  }
+
+  #move(state: AssociationState): void {
+    assert(moves[this.state].includes(state), 'an association makes an illegal move');
+    this.state = state;
+    this.#listener.onState(this, state, this.error);
+  }
+
+  #post(reactor: number, message: ToReactor): void {
+    this.#home.link.post(reactor, message);
+  }
+
+  async #run(): Promise<void> {
+    const { io } = this.#home;
+    while (!this.#closing) {
+      this.epoch += 1;
+      const life = new Life(io, this.epoch);
+      this.#life = life;
+      this.#move('connecting');
+      try {
+        await this.#bringUp(life);
+        this.error = null;
+        life.liveSince = io.clock.now();
+        this.#move('live');
+        // What became out of date since the last reading.
+        void this.#refresh(life);
+        this.#attempted.resolve(null);
+      } catch (error) {
+        life.condemn(expectedError(error));
+      }
+      await life.condemned.promise;
+      const lived = life.liveSince > 0 && io.clock.now() - life.liveSince >= stableMs;
+      this.#failures = lived ? 0 : this.#failures + 1;
+      this.error = life.error;
+      this.#move('condemned');
+      await this.#tearDown(life);
+      this.#attempted.resolve(life.error);
+      if (this.#closing) break;
+      this.#move('waiting');
+      await this.#pause();
+    }
+    await this.#finish();
+  }
+
+  /** Jittered exponential backoff, so that many hosts do not come back to an array all at once. */
+  async #pause(): Promise<void> {
+    const { io } = this.#home;
+    const { reconnectFirstMs, reconnectLongestMs } = this.options;
+    const doublings = Math.min(Math.max(0, this.#failures - 1), 20);
+    const longest = Math.min(reconnectLongestMs, reconnectFirstMs * 2 ** doublings);
+    const retryNow = io.deferred<void>();
+    this.#retryNow = retryNow;
+    void io.sleep(longest * (0.5 + io.random.float() / 2)).then(() => retryNow.resolve());
+    await retryNow.promise;
+    this.#retryNow = null;
+  }
+
+  async #bringUp(life: Life): Promise<void> {
+    const { io, link } = this.#home;
+    const { options } = this;
+    const controller = new Controller(io, this.#listenTo(life), { ...options, ioQueues: link.reactors });
+    life.controller = controller;
+    const ready = await controller.start();
+    for (let reactor = 0; reactor < ready.ioQueues; reactor += 1) {
+      life.queues.set(reactor, { opened: false, detached: false, inDoubt: 0 });
+    }
+    for (const reactor of life.queues.keys()) this.#post(reactor, this.#openQueue(life, ready, reactor));
+    const bound = options.handshakeMs + openQueuesMs;
+    void io.sleep(bound).then(() => {
+      if (life.allOpen.settled) return;
+      life.condemn(new CausewayError('nvme-timeout', `${this.#where} does not open all I/O queues within ${bound} ms.`));
+    });
+    await life.allOpen.promise;
+    life.staleBits = stale.namespaces | stale.access;
+    await this.#refresh(life);
+    if (life.error !== null) throw life.error;
+  }
+
+  #openQueue(life: Life, ready: ReadyController, reactor: number): ToReactor {
+    const { address, hostid, hostnqn, subnqn } = this.options;
+    return {
+      kind: 'open-queue',
+      association: this.number,
+      epoch: life.epoch,
+      address,
+      qid: reactor + 1,
+      cntlid: ready.cntlid,
+      hostid,
+      hostnqn,
+      subnqn,
+      depth: ready.queueDepth,
+      inCapsuleBytes: ready.inCapsuleBytes,
+      retryDelaysMs: ready.retryDelaysMs,
+    };
+  }
+
+  #listenTo(life: Life): ControllerListener {
+    return {
+      onControllerLost: (error) => life.condemn(error),
+      onNamespacesChanged: () => this.#becomesStale(life, stale.namespaces | stale.access),
+      onAnaChanged: () => this.#becomesStale(life, stale.access),
+      onDiscoveryChanged: () => undefined,
+      // Whoever waits for it polls the log, which it has to do anyway: events may be lost with their controller.
+      onCrossControllerReset: () => undefined,
+    };
+  }
+
+  /** Called from callbacks of the loop, so the reading is begun as control work: the loop has to know of its promises. */
+  #becomesStale(life: Life, bits: number): void {
+    life.staleBits |= bits;
+    // Before the first reading there is nothing that could be out of date.
+    if (this.state !== 'live' || life !== this.#life || life.refreshing) return;
+    const begin = this.#home.io.deferred<void>();
+    void begin.promise.then(() => this.#refresh(life));
+    begin.resolve();
+  }
+
+  /** Reads again what is out of date, until nothing is, and tells everybody. One at a time. */
+  async #refresh(life: Life): Promise<void> {
+    if (life.refreshing) return;
+    life.refreshing = true;
+    try {
+      while (life.staleBits !== 0 && !life.condemned.settled) {
+        const bits = life.staleBits;
+        life.staleBits = 0;
+        if ((bits & stale.namespaces) !== 0) await this.#readNamespaces(life);
+        await this.#announce(life);
+      }
+    } catch (error) {
+      // What the array says cannot be understood or read: to go on with what was known would be to guess.
+      life.condemn(expectedError(error));
+    } finally {
+      life.refreshing = false;
+    }
+  }
+
+  async #readNamespaces(life: Life): Promise<void> {
+    const { controller } = life;
+    const ready = controller?.ready;
+    if (controller === null || ready === null || ready === undefined) return;
+    // The first reading reads all, and so does a change of too many.
+    const changed = life.namespaces.size === 0 ? null : await controller.readChangedNamespaces();
+    const active = await activeNamespaces(controller.admin);
+    const { nsids } = this.options;
+    const wanted = nsids === undefined ? active : nsids;
+    for (const nsid of life.namespaces.keys()) if (!wanted.includes(nsid)) life.namespaces.delete(nsid);
+    for (const nsid of wanted) {
+      if (changed !== null && !changed.includes(nsid) && life.namespaces.has(nsid)) continue;
+      life.namespaces.set(nsid, await readNamespace(controller.admin, nsid, ready));
+    }
+  }
+
+  /** Reads the access states and tells reactors and listener what there is. */
+  async #announce(life: Life): Promise<void> {
+    const { controller } = life;
+    const ready = controller?.ready;
+    if (controller === null || ready === null || ready === undefined) return;
+    const log = ready.hasAna ? await controller.readAnaLog() : null;
+    const paths: PathInfo[] = [];
+    const all: (PathInfo | RefusedNamespace)[] = [];
+    life.inTransition = false;
+    for (const namespace of life.namespaces.values()) {
+      if (!isServed(namespace)) {
+        all.push(namespace);
+        continue;
+      }
+      const state = accessByNamespace(log, namespace);
+      if (state === access.change) life.inTransition = true;
+      const info = pathInfoOf(namespace, this.#where, this.options.subnqn, state);
+      paths.push(info);
+      all.push(info);
+    }
+    if (life.condemned.settled) return;
+    for (const reactor of life.queues.keys()) {
+      this.#post(reactor, { kind: 'set-paths', association: this.number, epoch: life.epoch, paths });
+    }
+    this.#listener.onNamespaces(this, all);
+    if (life.inTransition && !life.watchingTransition) void this.#watchTransition(life, ready.id.anatt);
+  }
+
+  /** A namespace between two ANA states has to reach one within ANATT seconds; otherwise the controller is at fault. */
+  async #watchTransition(life: Life, anatt: number): Promise<void> {
+    const { io } = this.#home;
+    life.watchingTransition = true;
+    const deadline = io.clock.now() + Math.max(1, anatt) * 1000;
+    while (life.inTransition && !life.condemned.settled) {
+      if (io.clock.now() >= deadline) {
+        life.condemn(new CausewayError('nvme-timeout', `${this.#where} is in ANA transition for more than ${anatt} s.`));
+        return;
+      }
+      await io.sleep(Math.min(transitionLookMs, deadline - io.clock.now() + 1));
+      this.#becomesStale(life, stale.access);
+      // Where the refresh is still reading when we look next, the deadline decides as before.
+    }
+    life.watchingTransition = false;
+  }
+
+  async #tearDown(life: Life): Promise<void> {
+    const { io } = this.#home;
+    // Not bounded: a reactor that does not answer is one that stopped for good, and then so does the whole process.
+    for (const reactor of life.queues.keys()) {
+      const message = { association: this.number, epoch: life.epoch, outcome: life.lossOutcome };
+      this.#post(reactor, { kind: 'abort-queue', ...message });
+    }
+    life.checkDetached();
+    await life.allDetached.promise;
+    const { controller } = life;
+    const lost = controller?.ready ?? null;
+    if (lost === null || controller === null || life.inDoubt === 0) {
+      if (this.#closing) await controller?.shutdown();
+      else await controller?.abort();
+      this.#tellFenced(life.epoch, 'nothing-in-doubt');
+      return;
+    }
+    const fence = new Fence(io, life.epoch, lost, this.options.quiesceMs, () => this.#home.helpers(this));
+    life.fence = fence;
+    this.fences.push(fence);
+    void fence.done.then((how) => {
+      this.fences.splice(this.fences.indexOf(fence), 1);
+      this.#tellFenced(life.epoch, how);
+    });
+    void fence.askOthers();
+    await Promise.race([this.#resetItself(controller, fence), fence.done]);
+    await controller.abort();
+    void fence.waitForTime();
+  }
+
+  async #resetItself(controller: Controller, fence: Fence): Promise<void> {
+    if (!controller.alive) return;
+    try {
+      if (await controller.reset()) fence.settle('controller-reset');
+    } catch (error) {
+      // The admin queue was lost too.
+      expectedError(error);
+    }
+  }
+
+  #tellFenced(epoch: number, how: FenceKind): void {
+    for (let reactor = 0; reactor < this.#home.link.reactors; reactor += 1) {
+      this.#post(reactor, { kind: 'fenced', association: this.number, epoch, how });
+    }
+    this.#listener.onFenced(this, epoch, how);
+  }
+
+  async #finish(): Promise<void> {
+    for (let reactor = 0; reactor < this.#home.link.reactors; reactor += 1) {
+      this.#post(reactor, { kind: 'remove-association', association: this.number });
+    }
+    await this.#allRemoved.promise;
+    this.#attempted.resolve(this.error);
+    this.#move('closed');
+    this.#closed.resolve();
+  }
+
+  /** A message of a reactor. */
+  onMessage(from: number, message: ToLead): void {
+    if (message.kind === 'association-removed') {
+      this.#removed.add(from);
+      if (this.#removed.size === this.#home.link.reactors) this.#allRemoved.resolve();
+      return;
+    }
+    const life = this.#life;
+    if (life === null || life.epoch !== message.epoch) return;
+    switch (message.kind) {
+      case 'queue-opened':
+        life.queueOpened(from);
+        return;
+      case 'queue-lost':
+        life.condemn(this.#queueError(message.how, message.status, message), lossOutcomeOf(message.how));
+        return;
+      case 'queue-timeout':
+        life.condemn(
+          new CausewayError('nvme-timeout', `${this.#where} does not answer I/O within ${this.options.ioTimeoutMs} ms.`),
+          outcome.timedOut,
+        );
+        return;
+      case 'queue-detached':
+        life.queueDetached(from, message.inDoubt);
+        return;
+      case 'access-doubted':
+        this.#becomesStale(life, stale.access);
+        return;
+    }
+  }
+
+  #queueError(how: Breakage, status: number, details: { errno: number; fes: number; fei: number }): CausewayError {
+    const { address, subnqn } = this.options;
+    return how === breakage.none ? connectError(status, subnqn, address) : breakageError(how, details, address);
+  }
+}

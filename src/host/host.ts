@@ -1,0 +1,190 @@
+/** The host of this process: its reactors, and the volumes that are attached through them. */
+import { MessageChannel } from 'node:worker_threads';
+import { defined } from '../base/assert.ts';
+import { CausewayError } from '../base/errors.ts';
+import { pageBudget } from './payload-budget.ts';
+import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
+import type { QueuePlan, ServedQueues } from '../kernel/contract.ts';
+import type { AttachOptions, Attachment, Host } from './contract.ts';
+import { closeSource, openSource } from './open-source.ts';
+import { parseSource } from './source.ts';
+import { ReactorThread } from './reactor-thread.ts';
+import type { EventMessage } from './rpc.ts';
+import { ServedVolume } from './served-volume.ts';
+import type { HostEvent } from './view.ts';
+import type { AssociationView, LeadEvent } from './volume-lead.ts';
+import type { VolumeEvent } from './volume-reactor.ts';
+
+export interface HostOptions {
+  /** Reactor threads. One is right for two CPUs. */
+  readonly reactors?: number;
+  /** How long a reactor looks for more work before it sleeps, microseconds. */
+  readonly spinMicroseconds?: number;
+  /** Payload memory of all kernel devices together. */
+  readonly payloadBudget?: number;
+}
+
+const entry = new URL('./reactor-entry.js', import.meta.url);
+
+/** Starts the reactors. @throws CausewayError `io-uring-unavailable`, `out-of-memory` */
+export async function startHost(options: HostOptions = {}): Promise<Host> {
+  const host = new CausewayHost(options);
+  try {
+    await host.start(options.reactors ?? 1);
+  } catch (error) {
+    await host.stop();
+    throw error;
+  }
+  return host;
+}
+
+/** Reactors and what is on them; what the parts of the host share. */
+export class CausewayHost implements Host {
+  readonly reactors: ReactorThread[] = [];
+  readonly payloadBudget: number;
+  readonly associations = new Map<number, AssociationView>();
+  readonly #options: HostOptions;
+  readonly #volumes = new Map<number, ServedVolume>();
+  readonly #listeners = new Set<(event: HostEvent) => void>();
+  readonly #queues = new Map<string, (failure: string | null) => void>();
+  readonly #bridges = new Map<number, (reactor: number, body: unknown) => void>();
+  #nextDevice = 1;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.payloadBudget = options.payloadBudget ?? pageBudget;
+  }
+
+  async start(count: number): Promise<void> {
+    if (!Number.isInteger(count) || count < 1 || count > 64) {
+      throw new CausewayError('invalid-argument', `${count} reactors are not possible: 1 to 64 are`);
+    }
+    const spinMicroseconds = this.#options.spinMicroseconds ?? 0;
+    for (let index = 0; index < count; index += 1) {
+      const plan = { name: `reactor-${index}`, io: { wide: true, spinMicroseconds } };
+      this.reactors.push(await ReactorThread.start(plan, entry, (event) => this.#onEvent(index, event)));
+    }
+    const [lead, ...others] = this.reactors;
+    const first = defined(lead, 'a lead');
+    const channels = others.map((reactor) => ({ reactor, channel: new MessageChannel() }));
+    const ports = channels.map(({ reactor, channel }) => ({ port: channel.port1, doorbell: reactor.doorbell }));
+    await first.call('fabric.lead', ports, ports.map(({ port }) => port));
+    for (const { reactor, channel } of channels) {
+      await reactor.call('fabric.join', { port: channel.port2, doorbell: first.doorbell }, [channel.port2]);
+    }
+  }
+
+  get lead(): ReactorThread {
+    return defined(this.reactors[0], 'a lead');
+  }
+
+  get attachments(): readonly Attachment[] {
+    return [...this.#volumes.values()];
+  }
+
+  newDevice(): number {
+    const device = this.#nextDevice;
+    this.#nextDevice += 1;
+    return device;
+  }
+
+  /** Calls every reactor; all answers. */
+  callAll<Result>(method: string, argument: (reactor: number) => unknown): Promise<Result[]> {
+    return Promise.all(this.reactors.map((reactor, index) => reactor.call<Result>(method, argument(index))));
+  }
+
+  onEvent(listener: (event: HostEvent) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  emit(event: Omit<HostEvent, 'at'>): void {
+    const whole = { at: new Date().toISOString(), ...event };
+    for (const listener of this.#listeners) listener(whole);
+  }
+
+  async attach(urls: readonly string[], options: AttachOptions): Promise<Attachment> {
+    const source = await parseSource(urls, options);
+    const opened = await openSource(this, source, options);
+    const volume = new ServedVolume(this, opened, options);
+    this.#volumes.set(opened.device, volume);
+    try {
+      await volume.serve();
+    } catch (error) {
+      this.#volumes.delete(opened.device);
+      await closeSource(this, opened);
+      throw error;
+    }
+    void volume.gone.then(() => this.#volumes.delete(opened.device));
+    return volume;
+  }
+
+  /** Lets a reactor serve queues of a kernel device. */
+  async serveQueues(reactor: number, device: number, plan: QueuePlan): Promise<ServedQueues> {
+    const server = await defined(this.reactors[reactor], 'a reactor').call<number>('queue.serve', { device, plan });
+    const key = `${reactor}/${server}`;
+    const early = this.#early.get(key);
+    if (early !== undefined) {
+      this.#early.delete(key);
+      return { ended: Promise.resolve(early.failure) };
+    }
+    return { ended: new Promise((resolve) => this.#queues.set(key, resolve)) };
+  }
+
+  /** Queue servers that ended before anybody asked. */
+  readonly #early = new Map<string, { failure: string | null }>();
+
+  onBridge(device: number, listener: (reactor: number, body: unknown) => void): void {
+    this.#bridges.set(device, listener);
+  }
+
+  offBridge(device: number): void {
+    this.#bridges.delete(device);
+  }
+
+  async stop(): Promise<void> {
+    const ending = [...this.#volumes.values()].map((volume) => volume.detach({ force: true }));
+    const results = await Promise.allSettled(ending);
+    for (const reactor of this.reactors.toReversed()) await reactor.stop();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  #onEvent(reactor: number, { event, body }: EventMessage): void {
+    switch (event) {
+      case 'volume':
+        this.#onVolume(reactor, body as VolumeEvent);
+        return;
+      case 'lead':
+        this.#onLead(body as LeadEvent);
+        return;
+      case 'bridge':
+        this.#bridges.get((body as { device: number }).device)?.(reactor, body);
+        return;
+      case 'queue-ended': {
+        const { server, failure } = body as { server: number; failure: string | null };
+        const key = `${reactor}/${server}`;
+        const resolve = this.#queues.get(key);
+        if (resolve === undefined) this.#early.set(key, { failure });
+        else resolve(failure);
+        this.#queues.delete(key);
+        return;
+      }
+      default:
+    }
+  }
+
+  #onVolume(reactor: number, event: VolumeEvent): void {
+    if (event.kind === 'path-state' || event.kind === 'path-refused') {
+      this.#volumes.get(event.device)?.onPathEvent(reactor, event);
+    }
+  }
+
+  #onLead(event: LeadEvent): void {
+    if (event.kind === 'association') {
+      this.associations.set(event.view.association, event.view);
+      for (const volume of this.#volumes.values()) volume.onAssociation(event.view);
+      return;
+    }
+    for (const volume of this.#volumes.values()) volume.onFenced(event.association, event.epoch, event.how as FenceKind);
+  }
+}

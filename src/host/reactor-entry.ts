@@ -1,0 +1,129 @@
+/** The entry of a host reactor: which calls it answers. */
+import type { MessagePort } from 'node:worker_threads';
+import { defined } from '../base/assert.ts';
+import type { BlockDevice, Geometry, Identity } from '../block/device.ts';
+import { FileDevice, type FileDeviceOptions } from '../block/file-device.ts';
+import { MemoryDevice, type MemoryDeviceOptions } from '../block/memory-device.ts';
+import { FabricLead } from '../fabric/nvme-tcp/lead.ts';
+import { FabricReactor } from '../fabric/nvme-tcp/reactor-side.ts';
+import { knownStores, type StorePlace } from '../io/uring/store.ts';
+import type { QueuePlan } from '../kernel/contract.ts';
+import { makeQueueServer } from '../kernel/queue-server.ts';
+import type { SelectorName } from '../multipath/selector.ts';
+import { BridgeDevice, type BridgeOptions } from './bridge-device.ts';
+import { Lead, ownLink, portLink, type ReactorPort } from './fabric-link.ts';
+import { type GeneratorPlan, runGenerator } from './generator.ts';
+import type { Methods } from './rpc.ts';
+import { type DirectIo, DirectChannel } from './direct-channel.ts';
+import { type AttachRequest, VolumeLead } from './volume-lead.ts';
+import { type VolumePlan, VolumeReactor } from './volume-reactor.ts';
+import { runWorker, type WorkerContext } from './worker-main.ts';
+
+/** A device as the main thread gets to know it. */
+export interface OpenedDevice {
+  readonly geometry: Geometry;
+  readonly identity: Identity;
+}
+
+function makeMethods({ io, emit }: WorkerContext): Methods {
+  const devices = new Map<number, BlockDevice>();
+  const channels = new Map<number, DirectChannel>();
+  const bridges = new Map<number, BridgeDevice>();
+  const volumes = new VolumeReactor(io, (event) => emit('volume', event));
+  let fabric: FabricReactor | null = null;
+  let lead: VolumeLead | null = null;
+  let link: Lead | null = null;
+  let servers = 0;
+
+  const open = (number: number, device: BlockDevice): OpenedDevice => {
+    devices.set(number, device);
+    return { geometry: device.geometry, identity: device.identity };
+  };
+  const deviceOf = (number: number): BlockDevice => defined(devices.get(number), 'no device of this number');
+
+  return {
+    /** Makes this reactor the lead: number 0. The ports lead to the others, in their order. */
+    'fabric.lead': async (ports: readonly ReactorPort[]) => {
+      const side = new FabricReactor(io, ownLink(io, (message) => fabricLead.onMessage(0, message)), volumes);
+      fabric = side;
+      link = new Lead(
+        io,
+        ports,
+        (message) => side.onMessage(message),
+        (reactor, message) => fabricLead.onMessage(reactor, message),
+      );
+      const fabricLead = new FabricLead(io, link);
+      lead = new VolumeLead(io, fabricLead, (event) => emit('lead', event));
+    },
+    'fabric.join': async (toLead: ReactorPort) => {
+      fabric = new FabricReactor(io, portLink(toLead, (message) => fabric?.onMessage(message)), volumes);
+      leadPort = toLead.port;
+    },
+    'volume.attach': (request: AttachRequest) => defined(lead, 'not the lead').attach(request),
+    'volume.release': (associations: readonly number[]) => defined(lead, 'not the lead').release(associations),
+    'volume.make': async (plan: VolumePlan) => open(plan.device, volumes.make(plan)),
+    'volume.disable': async (order: { device: number; index: number; disabled: boolean }) =>
+      volumes.volume(order.device).setDisabled(order.index, order.disabled),
+    'volume.fail-queued': async (device: number) => volumes.volume(device).failQueued(),
+    'volume.selector': async (order: { device: number; selector: SelectorName }) => {
+      volumes.volume(order.device).paths.selector = order.selector;
+    },
+
+    'device.memory': async (order: { device: number; options: MemoryDeviceOptions; place: StorePlace }) => {
+      knownStores.set(order.options.name, order.place);
+      return open(order.device, new MemoryDevice(io, order.options));
+    },
+    'device.file': async (order: { device: number; options: FileDeviceOptions }) =>
+      open(order.device, await FileDevice.open(io, order.options)),
+    'device.bridge': async (options: BridgeOptions) => {
+      const bridge = new BridgeDevice(io, options, (requests) =>
+        emit('bridge', { device: options.device, memory: { address: io.memory.base, bytes: io.memory.size }, requests }),
+      );
+      bridges.set(options.device, bridge);
+      return open(options.device, bridge);
+    },
+    'bridge.done': async (order: { device: number; done: readonly number[] }) =>
+      bridges.get(order.device)?.onDone(order.done),
+    'device.close': async (number: number) => {
+      await channels.get(number)?.close();
+      channels.delete(number);
+      await devices.get(number)?.close();
+      devices.delete(number);
+      bridges.delete(number);
+      volumes.drop(number);
+    },
+
+    /** Requests from the main thread. */
+    'channel.open': async (number: number) => {
+      const channel = new DirectChannel(io, deviceOf(number));
+      channels.set(number, channel);
+      return { address: io.memory.base, bytes: io.memory.size, slots: channel.slots };
+    },
+    'channel.io': (order: { device: number; io: DirectIo }) =>
+      defined(channels.get(order.device), 'no channel to this device').submit(order.io),
+
+    'queue.serve': async (order: { device: number; plan: QueuePlan }) => {
+      const server = makeQueueServer(io, deviceOf(order.device), order.plan);
+      await server.start();
+      servers += 1;
+      const number = servers;
+      void server.ended.then((failure) => emit('queue-ended', { server: number, failure }));
+      return number;
+    },
+
+    'generator.run': (order: { device: number; plan: GeneratorPlan }) =>
+      runGenerator(io, deviceOf(order.device), order.plan),
+
+    /** What this reactor costs: for people and benchmarks. */
+    usage: async () => ({
+      memoryBytes: io.memory.takenBytes,
+      enters: io.ring.enters,
+      heap: process.memoryUsage(),
+    }),
+  };
+}
+
+let leadPort: MessagePort | null = null;
+process.on('exit', () => leadPort?.close());
+
+runWorker(makeMethods);

@@ -1,0 +1,264 @@
+/** One attached volume: its device on every reactor, its kernel device, and what is told of both. */
+import { CausewayError } from '../base/errors.ts';
+import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
+import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
+import type { DeviceHolder } from '../native/holders.ts';
+import { openKernelDevice } from '../kernel/open.ts';
+import type { PathState } from '../multipath/state.ts';
+import type { AttachOptions, Attachment } from './contract.ts';
+import type { CausewayHost } from './host.ts';
+import { closeSource, type OpenSource } from './open-source.ts';
+import { planPayload } from './payload-budget.ts';
+import { bounded } from './reactor-thread.ts';
+import type { DeviceView, HolderView } from './view.ts';
+import { mergedPathState, pathViews, sumCounters } from './volume-counters.ts';
+import type { AssociationView } from './volume-lead.ts';
+import type { VolumeEvent } from './volume-reactor.ts';
+
+/** What is in flight comes back within this time, or the path that holds it is given up. Milliseconds. */
+const drainTimeout = 10_000;
+
+interface PathRecord {
+  state: PathState;
+  since: Date;
+  losses: number;
+  reason: string;
+  disabled: boolean;
+}
+
+export class ServedVolume implements Attachment {
+  readonly name: string;
+  readonly gone: Promise<void>;
+  readonly source: OpenSource;
+  readonly #host: CausewayHost;
+  readonly #options: AttachOptions;
+  readonly #since = new Date();
+  readonly #paths: PathRecord[];
+  readonly #fenced = new Map<number, number>();
+  #kernel: KernelDevice | null = null;
+  #state: DeviceView['state'] = 'attaching';
+  #payloadBytes = 0;
+  #resolveGone: () => void = () => {};
+  #detaching: Promise<void> | null = null;
+
+  constructor(host: CausewayHost, source: OpenSource, options: AttachOptions) {
+    this.#host = host;
+    this.source = source;
+    this.#options = options;
+    this.name = options.name;
+    this.gone = new Promise((resolve) => {
+      this.#resolveGone = resolve;
+    });
+    this.#paths = source.pathIds.map((_id, index) => ({
+      state: mergedPathState(source.statistics, index),
+      since: new Date(),
+      losses: 0,
+      reason: '',
+      disabled: false,
+    }));
+  }
+
+  /** Makes the kernel device. @throws CausewayError `kernel-device-unavailable`, `kernel-device-failed`, … */
+  async serve(): Promise<void> {
+    const kind = this.#options.kernelDevice ?? 'auto';
+    if (kind !== 'none') {
+      const { geometry, device } = this.source;
+      const queues = this.#host.reactors.length;
+      const taken = this.#host.attachments.reduce((sum, each) => sum + (each === this ? 0 : each.view().payloadBytes), 0);
+      const payload = planPayload(this.#host.payloadBudget - taken, queues);
+      const kernelHost: KernelHost = {
+        reactors: queues,
+        serve: (reactor, plan) => {
+          const slots = plan.transport === 'uring' ? plan.queues.length : 1;
+          this.#payloadBytes += slots * plan.entriesPerQueue * plan.payloadBytes;
+          return this.#host.serveQueues(reactor, device, plan);
+        },
+        sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+        now: () => performance.now(),
+      };
+      this.#kernel = await openKernelDevice(kernelHost, {
+        kind,
+        name: this.name,
+        geometry,
+        transport: this.#options.fuseTransport ?? 'auto',
+        ...payload,
+      });
+      void this.#kernel.lost.then((what) => this.#onKernelLost(what));
+    }
+    this.#state = 'serving';
+    this.#host.emit({ event: 'ready', device: this.name, message: `${this.name} is served as ${this.path || 'a library volume'}` });
+  }
+
+  get path(): string {
+    return this.#kernel?.path ?? '';
+  }
+
+  view(): DeviceView {
+    const { source } = this;
+    const { geometry, identity } = source;
+    return {
+      name: this.name,
+      state: this.#state,
+      device: this.path,
+      link: this.#kernel?.link ?? '',
+      kernelDevice: this.#kernel?.kind ?? null,
+      transport: this.#kernel?.transport ?? '',
+      notes: this.#kernel?.notes ?? [],
+      identity: identity.id,
+      model: identity.model,
+      serial: identity.serial,
+      sizeBytes: geometry.sizeBytes,
+      blockBytes: geometry.blockBytes,
+      readOnly: geometry.readOnly,
+      volatileCache: geometry.volatileCache,
+      selector: this.#options.selector ?? 'queue-depth',
+      ghostWrites: this.#options.ghostWrites ?? 'strict',
+      noPathRetry: this.#options.noPathRetry ?? -1,
+      reactors: this.#host.reactors.length,
+      payloadBytes: this.#payloadBytes,
+      pid: process.pid,
+      since: this.#since.toISOString(),
+      paths: pathViews(source, this.#paths, this.#host.associations),
+      fences: [],
+      counters: sumCounters(source.statistics, this.#host.reactors.map((reactor) => reactor.clock)),
+    };
+  }
+
+  holders(): Promise<readonly HolderView[]> {
+    const holders = this.#kernel?.holders() ?? [];
+    return Promise.resolve(holders.map(viewOfHolder));
+  }
+
+  failPath(id: string): Promise<void> {
+    return this.#setDisabled(id, true);
+  }
+
+  restorePath(id: string): Promise<void> {
+    return this.#setDisabled(id, false);
+  }
+
+  async #setDisabled(id: string, disabled: boolean): Promise<void> {
+    const index = this.source.pathIds.findIndex((known, at) => known === id || String(at + 1) === id);
+    if (index === -1) {
+      throw new CausewayError('no-such-path', `${this.name} has no path "${id}" (it has: ${this.source.pathIds.join(', ')})`);
+    }
+    const record = this.#paths[index];
+    if (record !== undefined) record.disabled = disabled;
+    await this.#host.callAll('volume.disable', () => ({ device: this.source.device, index, disabled }));
+  }
+
+  async failQueued(): Promise<void> {
+    if (this.source.kind !== 'nvme') return;
+    await this.#host.callAll('volume.fail-queued', () => this.source.device);
+  }
+
+  detach(options: { force?: boolean } = {}): Promise<void> {
+    const force = options.force === true;
+    // A forced detach may overtake an orderly one that is still writing back.
+    if (this.#detaching !== null && !force) return this.#detaching;
+    const work = this.#detach(force);
+    this.#detaching = work;
+    work.catch(() => {
+      if (this.#detaching === work) this.#detaching = null;
+    });
+    return work;
+  }
+
+  async #detach(force: boolean): Promise<void> {
+    if (this.#state === 'failed' && this.#kernel === null) return;
+    const before = this.#state;
+    this.#state = 'detaching';
+    try {
+      if (force) await this.#detachKernelByForce();
+      else await this.#kernel?.detach({ force: false });
+    } catch (error) {
+      this.#state = before;
+      throw error;
+    }
+    await this.#finish();
+  }
+
+  /**
+   * Holders get EIO at once. What waits for a path or a fence is ended here, or the drain would wait for it; what a path
+   * holds comes back with its outcome or with the path's end.
+   */
+  async #detachKernelByForce(): Promise<void> {
+    const ending = this.#kernel?.detach({ force: true });
+    await this.failQueued();
+    const again = setInterval(() => void this.failQueued().catch(() => {}), 250);
+    try {
+      await ending;
+    } finally {
+      clearInterval(again);
+    }
+  }
+
+  async #finish(): Promise<void> {
+    this.#kernel = null;
+    await bounded(closeSource(this.#host, this.source), drainTimeout, `${this.name} does not come to rest`);
+    this.#state = 'failed';
+    this.#host.emit({ event: 'detached', device: this.name, message: `${this.name} was detached` });
+    this.#resolveGone();
+  }
+
+  #onKernelLost(what: string): void {
+    if (this.#state === 'detaching' || this.#kernel === null) return;
+    this.#state = 'failed';
+    this.#host.emit({ event: 'note', device: this.name, message: `${this.name}: the kernel device is gone: ${what}` });
+    void this.detach({ force: true }).catch(() => {});
+  }
+
+  // --- From the reactors ------------------------------------------------------------------------------------------
+
+  onPathEvent(_reactor: number, event: Extract<VolumeEvent, { kind: 'path-state' | 'path-refused' }>): void {
+    if (event.kind === 'path-refused') {
+      const index = this.source.associations.indexOf(event.association);
+      const record = this.#paths[index];
+      if (record === undefined || record.reason === event.reason) return;
+      record.reason = event.reason;
+      const message = `${event.id} is not used: ${event.reason}`;
+      this.#host.emit({ event: 'volume-changed', device: this.name, message, path: this.source.pathIds[index] ?? event.id });
+      return;
+    }
+    const record = this.#paths[event.index];
+    const path = this.source.pathIds[event.index];
+    if (record === undefined || path === undefined) return;
+    const wasAlive = this.#alive;
+    const state = mergedPathState(this.source.statistics, event.index);
+    if (state === record.state) return;
+    record.state = state;
+    record.since = new Date();
+    if (state === 'down') record.losses += 1;
+    if (state === 'live-optimized' || state === 'live-non-optimized') record.reason = '';
+    this.#host.emit({ event: 'path-state', device: this.name, message: `path ${path} is ${state}`, path, state });
+    if (wasAlive && !this.#alive) {
+      const message = `${this.name} has no path left: requests wait`;
+      this.#host.emit({ event: 'all-paths-down', device: this.name, message });
+    } else if (!wasAlive && this.#alive) {
+      this.#host.emit({ event: 'paths-back', device: this.name, message: `${this.name} has a path again` });
+    }
+  }
+
+  get #alive(): boolean {
+    return this.#paths.some(({ state }) => state === 'live-optimized' || state === 'live-non-optimized');
+  }
+
+  onAssociation(view: AssociationView): void {
+    const record = this.#paths[this.source.associations.indexOf(view.association)];
+    if (record !== undefined && view.error !== '') record.reason = view.error;
+  }
+
+  onFenced(association: number, epoch: number, how: FenceKind): void {
+    const index = this.source.associations.indexOf(association);
+    const path = this.source.pathIds[index];
+    if (path === undefined || how === 'nothing-in-doubt' || (this.#fenced.get(association) ?? 0) >= epoch) return;
+    this.#fenced.set(association, epoch);
+    const message = `the controller lost on ${path} is fenced (${how}): its writes of unknown outcome are sent again`;
+    this.#host.emit({ event: 'fence', device: this.name, message, path });
+  }
+}
+
+function viewOfHolder(holder: DeviceHolder): HolderView {
+  const { kind, name, pid } = holder;
+  return pid === null ? { kind, name } : { kind, name, pid };
+}

@@ -1,0 +1,112 @@
+/** Counters of all reactors as one: for people and programs. */
+import { pathStateNames } from '../multipath/member.ts';
+import { type PathState, pathStates } from '../multipath/state.ts';
+import { deviceCounter, DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
+import type { OpenSource } from './open-source.ts';
+import type { DeviceCounters, PathCounters, PathView } from './view.ts';
+import type { AssociationView } from './volume-lead.ts';
+
+const microseconds = 1000;
+
+/** The state of a path over all reactors: the one that carries least, since a reactor without it is a limitation. */
+export function mergedPathState(statistics: readonly DeviceStatistics[], index: number): PathState {
+  let worst: PathState | null = null;
+  for (const each of statistics) {
+    const state = pathStateNames[each.get(DeviceStatistics.pathBase(index) + pathCounter.state)] ?? 'connecting';
+    if (worst === null || weight(state) < weight(worst)) worst = state;
+  }
+  return worst ?? 'connecting';
+}
+
+/** More is better: 1 (optimized) before 2 before 0. */
+function weight(state: PathState): number {
+  const { carries } = pathStates[state];
+  return carries === 0 ? 0 : 3 - carries;
+}
+
+function total(statistics: readonly DeviceStatistics[], counter: number): number {
+  return statistics.reduce((sum, each) => sum + each.get(counter), 0);
+}
+
+function most(statistics: readonly DeviceStatistics[], counter: number): number {
+  return statistics.reduce((max, each) => Math.max(max, each.get(counter)), 0);
+}
+
+/** @param clocks what the clock of each reactor shows now */
+export function sumCounters(statistics: readonly DeviceStatistics[], clocks: readonly number[]): DeviceCounters {
+  const sum = (counter: number): number => total(statistics, counter);
+  return {
+    reads: sum(deviceCounter.reads),
+    writes: sum(deviceCounter.writes),
+    flushes: sum(deviceCounter.flushes),
+    discards: sum(deviceCounter.discards),
+    writeZeroes: sum(deviceCounter.writeZeroes),
+    readBytes: sum(deviceCounter.readBytes),
+    writtenBytes: sum(deviceCounter.writtenBytes),
+    errors: sum(deviceCounter.errors),
+    retries: sum(deviceCounter.retries),
+    waiting: sum(deviceCounter.waiting),
+    waitingFor: longestWait(statistics, clocks),
+    held: sum(deviceCounter.held),
+    everHeld: sum(deviceCounter.everHeld),
+    latencySum: sum(deviceCounter.latencySum) * microseconds,
+    latencyMax: most(statistics, deviceCounter.latencyMax) * microseconds,
+  };
+}
+
+function longestWait(statistics: readonly DeviceStatistics[], clocks: readonly number[]): number {
+  return statistics.reduce((longest, each, reactor) => {
+    const since = each.get(deviceCounter.waitingSince);
+    return since === 0 ? longest : Math.max(longest, (clocks[reactor] ?? since) - since);
+  }, 0);
+}
+
+function pathCountersOf(statistics: readonly DeviceStatistics[], index: number): PathCounters {
+  const base = DeviceStatistics.pathBase(index);
+  const sum = (counter: number): number => total(statistics, base + counter);
+  const commands = sum(pathCounter.reads) + sum(pathCounter.writes) + sum(pathCounter.others);
+  return {
+    reads: sum(pathCounter.reads),
+    writes: sum(pathCounter.writes),
+    others: sum(pathCounter.others),
+    bytes: sum(pathCounter.bytes),
+    errors: sum(pathCounter.errors),
+    inFlight: sum(pathCounter.inFlight),
+    latencyMean: commands === 0 ? 0 : (sum(pathCounter.latencySum) / commands) * microseconds,
+    latencyMax: most(statistics, base + pathCounter.latencyMax) * microseconds,
+  };
+}
+
+/** What the main thread itself knows of a path. */
+export interface PathRemarks {
+  readonly state: PathState;
+  readonly since: Date;
+  readonly losses: number;
+  readonly reason: string;
+}
+
+export function pathViews(
+  source: OpenSource,
+  remarks: readonly PathRemarks[],
+  associations: ReadonlyMap<number, AssociationView>,
+): PathView[] {
+  return source.pathIds.map((id, index) => {
+    const view = associations.get(source.associations[index] ?? -1);
+    const state = mergedPathState(source.statistics, index);
+    const remark = remarks[index];
+    const carries = pathStates[state].carries !== 0;
+    return {
+      id,
+      state,
+      reason: carries ? '' : remark?.reason || pathStates[state].meaning,
+      transport: 'nvme-tcp',
+      address: id,
+      subsystem: source.subsystem,
+      nsid: source.nsid,
+      cntlid: view?.cntlid ?? -1,
+      since: (remark?.since ?? new Date()).toISOString(),
+      losses: remark?.losses ?? 0,
+      counters: pathCountersOf(source.statistics, index),
+    };
+  });
+}

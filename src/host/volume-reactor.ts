@@ -1,0 +1,206 @@
+/**
+ * The volumes of one reactor: keeps the native paths that the fabric brings and gives them to the multipath devices they
+ * belong to. Which volume a path belongs to is decided by its identity alone.
+ */
+import { assert } from '../base/assert.ts';
+import type { Geometry, Identity } from '../block/device.ts';
+import { access as ana, type Access as AnaAccess, type FenceKind, type PathInfo } from '../fabric/nvme-tcp/messages.ts';
+import type { NvmePath } from '../fabric/nvme-tcp/nvme-path.ts';
+import type { PathListener } from '../fabric/nvme-tcp/reactor-side.ts';
+import type { Io } from '../io/contract.ts';
+import { MultipathDevice } from '../multipath/device.ts';
+import { FlushLedger } from '../multipath/flush-ledger.ts';
+import type { SelectorName } from '../multipath/selector.ts';
+import type { Access } from '../multipath/state.ts';
+import { DeviceStatistics } from '../multipath/statistics.ts';
+
+/** What every reactor needs to make its device of a volume. Plain data. */
+export interface VolumePlan {
+  readonly device: number;
+  readonly identity: Identity;
+  readonly geometry: Geometry;
+  /** Associations that may lead to it; the place in this list is the path's index on every reactor. */
+  readonly associations: readonly number[];
+  readonly selector: SelectorName;
+  readonly ghostWrites: 'strict' | 'none';
+  readonly noPathRetry: number;
+  readonly sharedCache: boolean;
+  readonly ledger: SharedArrayBuffer;
+  /** This reactor's own. */
+  readonly statistics: SharedArrayBuffer;
+}
+
+/** What a reactor tells of its paths. */
+export type VolumeEvent =
+  | { readonly kind: 'path-known'; readonly association: number; readonly info: PathInfo }
+  | { readonly kind: 'path-gone'; readonly association: number; readonly id: string }
+  | {
+      readonly kind: 'path-refused';
+      readonly device: number;
+      readonly association: number;
+      readonly id: string;
+      readonly reason: string;
+    }
+  | { readonly kind: 'path-state'; readonly device: number; readonly index: number; readonly state: string }
+  | { readonly kind: 'fenced'; readonly association: number; readonly epoch: number; readonly how: FenceKind };
+
+interface KnownPath {
+  readonly path: NvmePath;
+  info: PathInfo;
+  access: AnaAccess;
+}
+
+interface Volume {
+  readonly plan: VolumePlan;
+  readonly device: MultipathDevice;
+}
+
+const accessNames: Readonly<Record<AnaAccess, Access>> = {
+  [ana.optimized]: 'optimized',
+  [ana.nonOptimized]: 'non-optimized',
+  [ana.inaccessible]: 'inaccessible',
+  [ana.persistentLoss]: 'lost',
+  [ana.change]: 'transitioning',
+};
+
+/** The geometry that follows from what the array says of a namespace. */
+export function geometryOf(info: PathInfo, maxTransfer: number, readOnly: boolean): Geometry {
+  return {
+    sizeBytes: info.sizeBytes,
+    blockBytes: info.blockBytes,
+    physicalBlockBytes: info.physicalBlockBytes,
+    maxTransferBytes: maxTransfer,
+    readOnly: readOnly || info.readOnly,
+    volatileCache: info.volatileCache,
+    canDiscard: info.limits.canDiscard,
+    canWriteZeroes: info.limits.canWriteZeroes,
+  };
+}
+
+/** Why a path can not be one of a volume with this geometry; empty if it can. */
+export function mismatch(geometry: Geometry, info: PathInfo): string {
+  if (info.blockBytes !== geometry.blockBytes) {
+    return `its block size is ${info.blockBytes}, the device's ${geometry.blockBytes}`;
+  }
+  if (info.sizeBytes < geometry.sizeBytes) {
+    return `its size is ${info.sizeBytes} bytes, the device's ${geometry.sizeBytes}`;
+  }
+  if (info.readOnly && !geometry.readOnly) return 'it is read-only, the device is not';
+  if (info.volatileCache && !geometry.volatileCache) return 'it has a volatile cache, the device was attached without';
+  if (!info.limits.canWriteZeroes && geometry.canWriteZeroes) return 'it can not write zeroes, the other paths can';
+  if (!info.limits.canDiscard && geometry.canDiscard) return 'it can not discard, the other paths can';
+  return '';
+}
+
+export class VolumeReactor implements PathListener {
+  readonly #io: Io;
+  readonly #tell: (event: VolumeEvent) => void;
+  readonly #paths = new Map<NvmePath, KnownPath>();
+  readonly #volumes = new Map<number, Volume>();
+
+  constructor(io: Io, tell: (event: VolumeEvent) => void) {
+    this.#io = io;
+    this.#tell = tell;
+  }
+
+  // --- From the fabric --------------------------------------------------------------------------------------------
+
+  onPath(path: NvmePath, info: PathInfo, access: AnaAccess): void {
+    let known = this.#paths.get(path);
+    if (known === undefined) {
+      known = { path, info, access };
+      this.#paths.set(path, known);
+    }
+    known.info = info;
+    known.access = access;
+    this.#tell({ kind: 'path-known', association: path.controller, info });
+    for (const volume of this.#volumes.values()) this.#place(volume, known);
+  }
+
+  onPathLost(path: NvmePath): void {
+    for (const { plan, device } of this.#volumes.values()) {
+      const index = this.#indexIn(plan, path);
+      if (index !== -1 && device.paths.members[index]?.path === path) device.pathChanged(index);
+    }
+  }
+
+  onPathGone(path: NvmePath): void {
+    this.#paths.delete(path);
+    this.#tell({ kind: 'path-gone', association: path.controller, id: path.id });
+    for (const { plan, device } of this.#volumes.values()) {
+      const index = this.#indexIn(plan, path);
+      if (index !== -1 && device.paths.members[index]?.path === path) device.setRemoved(index);
+    }
+  }
+
+  onFenced(controller: number, epoch: number, how: FenceKind): void {
+    for (const { device } of this.#volumes.values()) device.fenced(controller, epoch);
+    this.#tell({ kind: 'fenced', association: controller, epoch, how });
+  }
+
+  // --- From the host ----------------------------------------------------------------------------------------------
+
+  make(plan: VolumePlan): MultipathDevice {
+    assert(!this.#volumes.has(plan.device), 'a device number is used twice');
+    const device = new MultipathDevice(this.#io, {
+      geometry: plan.geometry,
+      identity: plan.identity,
+      selector: plan.selector,
+      ghostWrites: plan.ghostWrites,
+      noPathRetry: plan.noPathRetry,
+      sharedCache: plan.sharedCache,
+      ledger: new FlushLedger(plan.ledger),
+      statistics: new DeviceStatistics(plan.statistics),
+      onPathState: (member) =>
+        this.#tell({ kind: 'path-state', device: plan.device, index: member.index, state: member.state }),
+    });
+    const volume = { plan, device };
+    this.#volumes.set(plan.device, volume);
+    for (const known of this.#paths.values()) this.#place(volume, known);
+    return device;
+  }
+
+  drop(device: number): void {
+    this.#volumes.delete(device);
+  }
+
+  volume(device: number): MultipathDevice {
+    const volume = this.#volumes.get(device);
+    assert(volume !== undefined, 'no device of this number');
+    return volume.device;
+  }
+
+  #indexIn(plan: VolumePlan, path: NvmePath): number {
+    return plan.associations.indexOf(path.controller);
+  }
+
+  /** Gives the path to the device if it leads to its volume, or brings what is known of it up to date. */
+  #place(volume: Volume, known: KnownPath): void {
+    const { plan, device } = volume;
+    const index = this.#indexIn(plan, known.path);
+    if (index === -1) return;
+    const member = device.paths.members[index];
+    const mine = known.info.identity.id === plan.identity.id;
+    if (!mine) {
+      // The address is right, the volume is another one: using it would mix two volumes.
+      if (member?.path === known.path) device.setRemoved(index);
+      return;
+    }
+    const reason = mismatch(device.geometry, known.info);
+    if (reason !== '') {
+      if (member?.path === known.path) device.setRemoved(index);
+      this.#tell({
+        kind: 'path-refused',
+        device: plan.device,
+        association: known.path.controller,
+        id: known.path.id,
+        reason,
+      });
+      return;
+    }
+    if (member !== undefined && member.path !== known.path) device.replacePath(index, known.path);
+    else if (member === undefined) device.addPath(index, known.path);
+    else member.removed = false;
+    device.setAccess(index, accessNames[known.access]);
+  }
+}

@@ -1,0 +1,411 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { op, Request } from '../block/request.ts';
+import { status } from '../block/status.ts';
+import { type NativePath, type Part, type PathLimits, verdict } from '../fabric/contract.ts';
+import { World } from '../io/sim/world.ts';
+import { MultipathDevice, type MultipathOptions } from './device.ts';
+
+const KIB = 1024;
+
+/** A path whose answers the test gives by hand. */
+class FakePath implements NativePath {
+  readonly id: string;
+  readonly controller: number;
+  epoch = 1;
+  limits: PathLimits = {
+    readBytes: 128 * KIB,
+    writeBytes: 128 * KIB,
+    writeZeroesBytes: 1024 * KIB,
+    discardBytes: 1024 * KIB,
+    boundaryBytes: 0,
+    canWriteZeroes: true,
+    canDiscard: true,
+  };
+  open = true;
+  room = 128;
+  waiter: NativePath['waiter'] = null;
+  readonly taken: Part[] = [];
+
+  constructor(index: number) {
+    this.id = `path-${index}`;
+    this.controller = index;
+  }
+
+  get inFlight(): number {
+    return this.taken.length;
+  }
+
+  get bytesInFlight(): number {
+    return this.taken.reduce((sum, part) => sum + part.length, 0);
+  }
+
+  get hasRoom(): boolean {
+    return this.taken.length < this.room;
+  }
+
+  submit(part: Part): void {
+    assert.ok(this.open && this.hasRoom, 'a part was given to a path that can not take it');
+    part.path = this;
+    part.epoch = this.epoch;
+    part.attempts += 1;
+    this.taken.push(part);
+  }
+
+  answer(bits: number, blockStatus: number = status.ok, delay = 0): Part {
+    const part = this.taken.shift();
+    assert.ok(part, 'nothing is under way on this path');
+    part.verdict = bits;
+    part.status = blockStatus;
+    part.retryDelay = delay;
+    part.owner?.onPart(part);
+    return part;
+  }
+
+  answerAll(): void {
+    while (this.taken.length > 0) this.answer(verdict.ok);
+  }
+}
+
+const lostRead = verdict.failed | verdict.pathFault | verdict.mayHaveExecuted | verdict.retryElsewhere;
+const ghost = lostRead | verdict.mayStillExecute;
+
+interface Bench {
+  world: World;
+  device: MultipathDevice;
+  paths: FakePath[];
+  /** Begins a request; `ended` collects [tag, status] in order. */
+  start(operation: Request['op'], offset: number, length: number, flags?: number): Request;
+  ended: [number, number][];
+  settle(milliseconds?: number): Promise<void>;
+}
+
+function bench(pathCount: number, options: Partial<MultipathOptions> = {}, volatileCache = false): Bench {
+  const world = new World({ seed: 1 });
+  const io = world.io('host');
+  const device = new MultipathDevice(io, {
+    geometry: {
+      sizeBytes: 1024 * 1024 * KIB,
+      blockBytes: 4096,
+      physicalBlockBytes: 4096,
+      maxTransferBytes: 1024 * KIB,
+      readOnly: false,
+      volatileCache,
+      canDiscard: true,
+      canWriteZeroes: true,
+    },
+    identity: { id: 'uuid.1', model: 'm', serial: 's' },
+    ...options,
+  });
+  const paths = Array.from({ length: pathCount }, (_unused, index) => new FakePath(index));
+  for (const [index, path] of paths.entries()) device.addPath(index, path);
+  const ended: [number, number][] = [];
+  let tags = 0;
+  return {
+    world,
+    device,
+    paths,
+    ended,
+    start(operation, offset, length, flags = 0) {
+      const request = new Request(io, tags);
+      tags += 1;
+      request.begin(operation, offset, length, 4096, flags, {
+        onRequest: (done) => void ended.push([done.tag, done.status]),
+      });
+      device.submit(request);
+      return request;
+    },
+    settle: (milliseconds = 0) => world.drive(io.sleep(milliseconds), milliseconds + 1000),
+  };
+}
+
+/** A path is lost: what was under way comes back with these bits, and the path is down. */
+function lose(one: Bench, index: number, bits: number): void {
+  const path = one.paths[index] as FakePath;
+  path.open = false;
+  one.device.pathChanged(index);
+  while (path.taken.length > 0) path.answer((path.taken[0] as Part).op === op.read ? lostRead : bits);
+}
+
+describe('multipath device', () => {
+  it('splits a request at the limits and boundaries of the path, covering it exactly once', async () => {
+    const one = bench(1);
+    const path = one.paths[0] as FakePath;
+    path.limits = { ...path.limits, readBytes: 96 * KIB, boundaryBytes: 128 * KIB };
+    one.start(op.read, 100 * KIB, 1000 * KIB);
+    const pieces = path.taken.map((part) => [part.offset, part.length, part.buffer]);
+    let at = 100 * KIB;
+    for (const [offset, length, buffer] of pieces) {
+      assert.equal(offset, at);
+      assert.equal(buffer, 4096 + at - 100 * KIB);
+      assert.ok((length as number) <= 96 * KIB);
+      assert.equal(Math.floor(at / (128 * KIB)), Math.floor((at + (length as number) - 1) / (128 * KIB)));
+      at += length as number;
+    }
+    assert.equal(at, 1100 * KIB);
+    path.answerAll();
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.ok]]);
+    assert.equal(one.device.busy, false);
+  });
+
+  it('ends with the error of the volume, and never sends that part elsewhere', async () => {
+    const one = bench(2);
+    one.start(op.read, 0, 4096);
+    const [path] = one.paths.filter((candidate) => candidate.taken.length > 0);
+    path?.answer(verdict.failed, status.mediumError);
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.mediumError]]);
+    assert.equal(one.paths.reduce((sum, each) => sum + each.taken.length, 0), 0);
+  });
+
+  it('sends a lost read again at once on another path', async () => {
+    const one = bench(2);
+    one.start(op.read, 0, 4096);
+    const index = one.paths.findIndex((path) => path.taken.length > 0);
+    lose(one, index, ghost);
+    const other = one.paths[1 - index] as FakePath;
+    assert.equal(other.taken.length, 1);
+    other.answerAll();
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.ok]]);
+  });
+
+  it('holds a write that may still execute until its controller, in that life, is fenced', async () => {
+    const one = bench(2);
+    one.start(op.write, 0, 4096);
+    const index = one.paths.findIndex((path) => path.taken.length > 0);
+    const [lost, other] = [one.paths[index] as FakePath, one.paths[1 - index] as FakePath];
+    lose(one, index, ghost);
+    assert.equal(other.taken.length, 0);
+    // Neither the fence of another controller, nor of an earlier life, nor the path's return lets it go.
+    one.device.fenced(other.controller, 9);
+    one.device.fenced(lost.controller, 0);
+    lost.open = true;
+    lost.epoch = 2;
+    one.device.pathChanged(index);
+    await one.settle(60_000);
+    assert.equal(other.taken.length + lost.taken.length, 0);
+    assert.deepEqual(one.ended, []);
+    one.device.fenced(lost.controller, 1);
+    assert.equal(other.taken.length + lost.taken.length, 1);
+    other.answerAll();
+    lost.answerAll();
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.ok]]);
+  });
+
+  it('sends a write of which no byte left, or that surely did not execute, again at once', async () => {
+    const one = bench(2);
+    one.start(op.write, 0, 4096);
+    const index = one.paths.findIndex((path) => path.taken.length > 0);
+    lose(one, index, verdict.failed | verdict.pathFault | verdict.retryElsewhere);
+    assert.equal(one.paths[1 - index]?.taken.length, 1);
+  });
+
+  it('does not hold writes when told so', () => {
+    const one = bench(2, { ghostWrites: 'none' });
+    one.start(op.write, 0, 4096);
+    const index = one.paths.findIndex((path) => path.taken.length > 0);
+    lose(one, index, ghost);
+    assert.equal(one.paths[1 - index]?.taken.length, 1);
+  });
+
+  it('waits while no path lives and goes on, in order, when one comes back', async () => {
+    const one = bench(2);
+    for (const index of [0, 1]) lose(one, index, ghost);
+    for (let i = 0; i < 5; i += 1) one.start(op.write, i * 4096, 4096);
+    await one.settle(3_600_000);
+    assert.deepEqual(one.ended, []);
+    assert.equal(one.device.stuck, 5);
+    const path = one.paths[1] as FakePath;
+    path.open = true;
+    path.epoch = 2;
+    one.device.pathChanged(1);
+    assert.deepEqual(path.taken.map((part) => part.offset / 4096), [0, 1, 2, 3, 4]);
+    path.answerAll();
+    await one.settle();
+    assert.equal(one.ended.length, 5);
+    assert.equal(one.device.stuck, 0);
+  });
+
+  for (const patience of [0, 2500]) {
+    it(`fails what waits without a path after ${patience} ms when told so`, async () => {
+      const one = bench(1, { noPathRetry: patience });
+      lose(one, 0, ghost);
+      one.start(op.read, 0, 4096);
+      await one.settle(Math.max(0, patience - 100));
+      if (patience > 0) assert.deepEqual(one.ended, []);
+      await one.settle(200);
+      assert.deepEqual(one.ended, [[0, status.transport]]);
+      assert.equal(one.device.busy, false);
+    });
+  }
+
+  it('ends all waiting on failQueued, held writes included', async () => {
+    const one = bench(2);
+    one.start(op.write, 0, 4096);
+    for (const index of [0, 1]) lose(one, index, ghost);
+    one.start(op.read, 0, 4096);
+    one.device.failQueued();
+    await one.settle();
+    assert.deepEqual(
+      one.ended.toSorted((a, b) => a[0] - b[0]),
+      [
+        [0, status.timedOut],
+        [1, status.transport],
+      ],
+    );
+    assert.equal(one.device.busy, false);
+  });
+
+  it('prefers optimized paths, then non-optimized ones, and uses no other', () => {
+    const one = bench(3);
+    one.device.setAccess(0, 'inaccessible');
+    one.device.setAccess(1, 'non-optimized');
+    for (let i = 0; i < 6; i += 1) one.start(op.read, 0, 4096);
+    assert.deepEqual(one.paths.map((path) => path.taken.length), [0, 0, 6]);
+    one.device.setDisabled(2, true);
+    for (let i = 0; i < 6; i += 1) one.start(op.read, 0, 4096);
+    assert.deepEqual(one.paths.map((path) => path.taken.length), [0, 6, 6]);
+    one.device.setDisabled(2, false);
+    one.start(op.read, 0, 4096);
+    assert.deepEqual(one.paths.map((path) => path.taken.length), [0, 6, 7]);
+  });
+
+  it('leaves a path alone for a while after it answered with a path error', async () => {
+    const one = bench(1);
+    one.start(op.read, 0, 4096);
+    const path = one.paths[0] as FakePath;
+    path.answer(verdict.failed | verdict.pathFault | verdict.retryElsewhere);
+    await one.settle(900);
+    assert.equal(path.taken.length, 0);
+    await one.settle(200);
+    assert.equal(path.taken.length, 1);
+  });
+
+  it('sends again on the same path after the delay that the array asked for, and not for ever', async () => {
+    const one = bench(1);
+    one.start(op.read, 0, 4096);
+    const path = one.paths[0] as FakePath;
+    for (let tries = 0; tries < 8; tries += 1) {
+      path.answer(verdict.failed | verdict.retryHere, status.busy, 300);
+      await one.settle(250);
+      assert.equal(path.taken.length, 0);
+      await one.settle(100);
+    }
+    path.answer(verdict.failed | verdict.retryHere, status.busy, 300);
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.busy]]);
+  });
+
+  it('cuts a part anew when the next path takes less at once', async () => {
+    const one = bench(2);
+    (one.paths[1] as FakePath).limits = { ...(one.paths[1] as FakePath).limits, readBytes: 16 * KIB };
+    one.device.setDisabled(1, true);
+    one.start(op.read, 0, 100 * KIB);
+    one.device.setDisabled(1, false);
+    lose(one, 0, ghost);
+    const path = one.paths[1] as FakePath;
+    const covered = path.taken.map((part) => [part.offset, part.length]).toSorted((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+    let at = 0;
+    for (const [offset, length] of covered) {
+      assert.equal(offset, at);
+      assert.ok((length ?? 0) <= 16 * KIB);
+      at += length ?? 0;
+    }
+    assert.equal(at, 100 * KIB);
+    path.answerAll();
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.ok]]);
+  });
+
+  it('waits for room when every path is full', async () => {
+    const one = bench(1);
+    const path = one.paths[0] as FakePath;
+    path.room = 2;
+    for (let i = 0; i < 6; i += 1) one.start(op.read, i * 4096, 4096);
+    assert.equal(path.taken.length, 2);
+    for (let i = 0; i < 6; i += 1) path.answer(verdict.ok);
+    await one.settle();
+    assert.deepEqual(one.ended.map(([tag]) => tag), [0, 1, 2, 3, 4, 5]);
+  });
+
+  it('serves more requests than it has slots, in order', async () => {
+    const one = bench(1);
+    const path = one.paths[0] as FakePath;
+    for (let i = 0; i < 1000; i += 1) one.start(op.write, i * 4096, 4096);
+    for (let i = 0; i < 1000; i += 1) path.answer(verdict.ok);
+    await one.settle();
+    assert.equal(one.ended.length, 1000);
+    assert.equal(one.device.busy, false);
+  });
+});
+
+describe('flush', () => {
+  it('is done at once where nothing is volatile', async () => {
+    const one = bench(2);
+    one.start(op.write, 0, 4096);
+    for (const path of one.paths) path.answerAll();
+    one.start(op.flush, 0, 0);
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, 0], [1, 0]]);
+  });
+
+  it('goes to every controller that acknowledged a write since its last flush, and to no other', async () => {
+    const one = bench(3, { selector: 'round-robin' }, true);
+    for (let i = 0; i < 2; i += 1) one.start(op.write, i * 4096, 4096);
+    for (const path of one.paths) path.answerAll();
+    await one.settle();
+    one.start(op.flush, 0, 0);
+    assert.deepEqual(one.paths.map((path) => path.taken.map((part) => part.op)), [[op.flush], [op.flush], []]);
+    for (const path of one.paths) path.answerAll();
+    await one.settle();
+    one.start(op.flush, 0, 0);
+    assert.ok(one.paths.every((path) => path.taken.length === 0));
+    await one.settle();
+    assert.deepEqual(one.ended.map(([, outcome]) => outcome), [0, 0, 0, 0]);
+  });
+
+  it('fails once when a controller took acknowledged writes with it', async () => {
+    const one = bench(2, { selector: 'round-robin' }, true);
+    one.start(op.write, 0, 4096);
+    const index = one.paths.findIndex((path) => path.taken.length > 0);
+    one.paths[index]?.answerAll();
+    await one.settle();
+    lose(one, index, ghost);
+    (one.paths[index] as FakePath).open = true;
+    (one.paths[index] as FakePath).epoch = 2;
+    one.device.pathChanged(index);
+    one.start(op.flush, 0, 0);
+    await one.settle();
+    one.start(op.flush, 0, 0);
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.ok], [1, status.ioError], [2, status.ok]]);
+  });
+
+  it('fails when the controller is lost while it is being flushed', async () => {
+    const one = bench(2, {}, true);
+    one.start(op.write, 0, 4096);
+    const index = one.paths.findIndex((path) => path.taken.length > 0);
+    one.paths[index]?.answerAll();
+    await one.settle();
+    one.start(op.flush, 0, 0);
+    lose(one, index, ghost);
+    await one.settle();
+    assert.deepEqual(one.ended[1], [1, status.ioError]);
+  });
+
+  it('over one path speaks for all where the controllers share their cache', async () => {
+    const one = bench(2, { sharedCache: true }, true);
+    one.start(op.write, 0, 4096);
+    const index = one.paths.findIndex((path) => path.taken.length > 0);
+    one.paths[index]?.answerAll();
+    await one.settle();
+    lose(one, index, ghost);
+    one.start(op.flush, 0, 0);
+    one.paths[1 - index]?.answerAll();
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.ok], [1, status.ok]]);
+  });
+});
