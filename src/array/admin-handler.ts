@@ -19,6 +19,7 @@ import { featureBytes, getFeature, setFeature } from './features.ts';
 import { identify } from './identify.ts';
 import { getLogPage } from './log-pages.ts';
 import { getProperty, setProperty } from './property-commands.ts';
+import { checkSgl } from './intake.ts';
 import type { CommandHandler, Queue } from './queue.ts';
 import { sc } from './status-codes.ts';
 
@@ -86,7 +87,7 @@ export class AdminHandler implements CommandHandler {
   #data(queue: Queue, command: Command, view: DataView, at: number, bytes: number, toHost: boolean): number {
     command.dataLength = bytes;
     command.toHost = toHost;
-    return queue.checkSgl(view, at, bytes, toHost);
+    return checkSgl(queue, view, at, bytes, toHost);
   }
 
   requestDone(): void {
@@ -149,4 +150,3 @@ export class AdminHandler implements CommandHandler {
     return sc.success;
   }
 }
-

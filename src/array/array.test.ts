@@ -25,10 +25,9 @@ describe('an array', () => {
 
       const queue = await io();
       const small = pattern(4096, 1);
-      const write = await queue.submit(
-        (view, at, cid) => writeWriteSqe(view, at, cid, 1, 5, 1, 4096, false, true),
-        { inCapsule: small },
-      );
+      const write = await queue.submit((view, at, cid) => writeWriteSqe(view, at, cid, 1, 5, 1, 4096, false, true), {
+        inCapsule: small,
+      });
       assert.equal(write.status, 0);
       assert.equal(write.r2ts.length, 0);
       const large = pattern(256 * 1024, 2);

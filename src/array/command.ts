@@ -145,7 +145,8 @@ export class Command implements BufferWaiter, CacheWork, Completer {
 
   /** Keeps the entry at `at`, because it is read again when the data is there. */
   keepSqe(view: DataView, at: number): void {
-    for (let offset = 0; offset < sqeBytes; offset += 4) this.sqe?.setUint32(offset, view.getUint32(at + offset, true), true);
+    for (let offset = 0; offset < sqeBytes; offset += 4)
+      this.sqe?.setUint32(offset, view.getUint32(at + offset, true), true);
   }
 
   onBuffer(place: number): void {

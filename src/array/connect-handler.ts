@@ -14,6 +14,7 @@ import { discoveryNqn, nqnProblem } from '../fabric/nvme-tcp/nqn.ts';
 import { sqeFctype } from '../fabric/nvme-tcp/sqe.ts';
 import type { Command } from './command.ts';
 import type { Controller, ControllerKind } from './controller.ts';
+import { checkSgl } from './intake.ts';
 import type { CommandHandler, Queue } from './queue.ts';
 import { sc } from './status-codes.ts';
 
@@ -34,10 +35,11 @@ export class ConnectHandler implements CommandHandler {
   }
 
   accept(queue: Queue, command: Command, view: DataView, at: number): number {
-    if (command.opcode !== adminOpcode.fabrics || sqeFctype(view, at) !== fctype.connect) return sc.commandSequenceError;
+    if (command.opcode !== adminOpcode.fabrics || sqeFctype(view, at) !== fctype.connect)
+      return sc.commandSequenceError;
     command.keepSqe(view, at);
     command.dataLength = connectDataBytes;
-    return queue.checkSgl(view, at, connectDataBytes, false);
+    return checkSgl(queue, view, at, connectDataBytes, false);
   }
 
   execute(queue: Queue, command: Command): void {
@@ -112,7 +114,13 @@ export class ConnectHandler implements CommandHandler {
     return sc.success;
   }
 
-  #join(queue: Queue, command: Command, controller: Controller, connect: ConnectCommand, handler: CommandHandler): void {
+  #join(
+    queue: Queue,
+    command: Command,
+    controller: Controller,
+    connect: ConnectCommand,
+    handler: CommandHandler,
+  ): void {
     const flowControl = (connect.cattr & cattrNoFlowControl) === 0;
     queue.become(controller, connect.qid, connect.sqsize + 1, handler, flowControl);
     controller.addQueue(connect.qid, queue);

@@ -102,7 +102,12 @@ describe('asynchronous events', () => {
         const before = readAnaLog(await log(admin, 12, 16 + 4 * 32 + 8), 0, 16 + 4 * 32 + 8);
         assert.deepEqual(
           before.groups.map(({ anagrpid, state, nsids }) => [anagrpid, state, ...nsids]),
-          [[1, 2, 1], [2, 1], [3, 1, 2], [4, 1]],
+          [
+            [1, 2, 1],
+            [2, 1],
+            [3, 1, 2],
+            [4, 1],
+          ],
         );
         const queue = await io();
         for (const [state, code, status] of [
@@ -115,7 +120,9 @@ describe('asynchronous events', () => {
           const after = readAnaLog(await log(admin, 12, 16 + 4 * 32 + 8), 0, 16 + 4 * 32 + 8);
           assert.equal(after.groups[2]?.state, code);
           assert.ok(after.chgcnt > before.chgcnt);
-          const read = await queue.submit((view, at, cid) => writeReadSqe(view, at, cid, 2, 0, 1, 4096), { read: 4096 });
+          const read = await queue.submit((view, at, cid) => writeReadSqe(view, at, cid, 2, 0, 1, 4096), {
+            read: 4096,
+          });
           assert.equal(read.status, status);
           assert.equal(read.dnr, false);
           const unharmed = await queue.submit((view, at, cid) => writeReadSqe(view, at, cid, 1, 0, 1, 4096), {
@@ -161,7 +168,20 @@ describe('the controller', () => {
         const { mdts, ioccsz, nn, maxcmd, aerl, cqt, ccrl, ctratt, kas, vwc, cmic } = data;
         assert.deepEqual(
           { mdts, ioccsz, nn, maxcmd, aerl, cqt, ccrl, kas, vwc, cmic, tbkas: ctratt & 0x40, cntlid: data.cntlid },
-          { mdts: 3, ioccsz: 260, nn: 7, maxcmd: 32, aerl: 8, cqt: 1234, ccrl: 3, kas: 5, vwc: 5, cmic: 11, tbkas: 64, cntlid },
+          {
+            mdts: 3,
+            ioccsz: 260,
+            nn: 7,
+            maxcmd: 32,
+            aerl: 8,
+            cqt: 1234,
+            ccrl: 3,
+            kas: 5,
+            vwc: 5,
+            cmic: 11,
+            tbkas: 64,
+            cntlid,
+          },
         );
         assert.notEqual(data.ciu, 0);
         assert.notEqual(data.cirn, 0n);
@@ -181,14 +201,19 @@ describe('the controller', () => {
   it('has the logs that it says it has', () =>
     withArray({ seed: 35, ccrl: 1 }, async ({ admin }) => {
       const supported = await log(admin, 0, 1024);
-      const lids = Array.from({ length: 256 }, (_, lid) => lid).filter((lid) => supported.getUint32(4 * lid, true) !== 0);
+      const lids = Array.from({ length: 256 }, (_, lid) => lid).filter(
+        (lid) => supported.getUint32(4 * lid, true) !== 0,
+      );
       assert.deepEqual(lids, [0, 1, 2, 3, 4, 5, 12, 30]);
       for (const lid of lids) await log(admin, lid, 64);
       assert.equal((await log(admin, 2, 512)).getUint8(3), 100, 'available spare');
       // A log in parts is the log.
       const whole = await log(admin, 5, 4096);
       const part = await log(admin, 5, 1024, 1024);
-      assert.deepEqual(new Uint8Array(part.buffer, part.byteOffset, 1024), new Uint8Array(whole.buffer, whole.byteOffset + 1024, 1024));
+      assert.deepEqual(
+        new Uint8Array(part.buffer, part.byteOffset, 1024),
+        new Uint8Array(whole.buffer, whole.byteOffset + 1024, 1024),
+      );
     }));
 
   it('grants queues, and no more after the first is open', () =>
@@ -303,7 +328,9 @@ describe('discovery', () => {
         await array.faults.closePort(22);
         assert.equal(await event.dw0, asyncEventDword(2, 0xf0, 0x70));
         assert.equal((await names()).length, 2);
-        const { status } = await queue.submit((view, at, cid) => writeIdentifySqe(view, at, cid, 0, 2, 0), { read: 4096 });
+        const { status } = await queue.submit((view, at, cid) => writeIdentifySqe(view, at, cid, 0, 2, 0), {
+          read: 4096,
+        });
         assert.equal(status, 0x002, 'no namespaces here');
         assert.equal((await admin.submit(writeKeepAliveSqe)).status, 0);
       },

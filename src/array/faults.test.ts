@@ -77,7 +77,10 @@ describe('a port', () => {
       assert.equal((await read(queue, 3)).status, 0x371);
       const { status, data } = await read(queue, 3);
       assert.equal(status, 0);
-      assert.ok(data.every((byte) => byte === 0), 'and they were not executed');
+      assert.ok(
+        data.every((byte) => byte === 0),
+        'and they were not executed',
+      );
     }));
 
   it('sends wrong header digests', () =>
@@ -131,10 +134,11 @@ describe('the array', () => {
     }));
 
   it('takes a volume away under I/O', () =>
-    withArray({ seed: 90 }, async ({ array, io }) => {
+    withArray({ seed: 90 }, async ({ array, io, host }) => {
       const queue = await io();
       array.faults.delayExecution(1, { milliseconds: 50 });
       const held = write(queue, 1, 1);
+      await host.sleep(10);
       await array.faults.removeVolume(1);
       assert.equal((await held).status, 0x082);
       array.faults.delayExecution(1, { milliseconds: 0 });

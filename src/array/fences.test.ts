@@ -266,15 +266,33 @@ describe('a volatile write cache', () => {
       await write(other.queue, 4, 6);
       await write(queue, 5, 7);
       await queue.submit((view, at, cid) => writeWriteZeroesSqe(view, at, cid, 1, 5, 1, true, false));
-      for (const [slba, salt] of [[1, 2], [2, 3], [3, 5], [4, 6], [5, 0]] as const) {
+      for (const [slba, salt] of [
+        [1, 2],
+        [2, 3],
+        [3, 5],
+        [4, 6],
+        [5, 0],
+      ] as const) {
         assert.equal(await holds(other.queue, slba), salt, 'every controller sees the newest data');
       }
       await array.faults.loseCache(cntlid);
-      for (const [slba, salt] of [[1, 1], [2, 3], [3, 5], [4, 6], [5, 0]] as const) {
+      for (const [slba, salt] of [
+        [1, 1],
+        [2, 3],
+        [3, 5],
+        [4, 6],
+        [5, 0],
+      ] as const) {
         assert.equal(await holds(other.queue, slba), salt, `block ${slba} after the loss of one cache`);
       }
       await array.faults.loseCache('all');
-      for (const [slba, salt] of [[1, 1], [2, 3], [3, 4], [4, 0], [5, 0]] as const) {
+      for (const [slba, salt] of [
+        [1, 1],
+        [2, 3],
+        [3, 4],
+        [4, 0],
+        [5, 0],
+      ] as const) {
         assert.equal(await holds(queue, slba), salt, `block ${slba} after the loss of all caches`);
       }
     }));
@@ -296,7 +314,7 @@ describe('a volatile write cache', () => {
       const queue = await io();
       await write(queue, 1, 1);
       await admin.setProperty(0x14, enabled | 0x4000);
-      while (((await admin.getProperty(0x1c)).dw0 >>> 2) !== 2) await scene.host.sleep(1);
+      while ((await admin.getProperty(0x1c)).dw0 >>> 2 !== 2) await scene.host.sleep(1);
       await array.faults.loseCache('all');
       assert.equal(await holds(other.queue, 1), 1);
     }));

@@ -92,30 +92,60 @@ const cases: readonly (readonly [name: string, expected: number, bytes: Uint8Arr
   [
     'an unknown protocol version',
     fes.unsupportedParameter,
-    [made(icReq.bytes, (view) => {
-      writeIcReq(view, 0, 0, 0, 1);
-      view.setUint16(icReq.pfv, 1, true);
-    })],
+    [
+      made(icReq.bytes, (view) => {
+        writeIcReq(view, 0, 0, 0, 1);
+        view.setUint16(icReq.pfv, 1, true);
+      }),
+    ],
   ],
   ['a second ICReq', fes.pduSequence, [hello, hello]],
   ['a PDU for hosts', fes.invalidHeaderField, [hello, made(24, (view) => view.setUint32(0, 5 | (24 << 16), true))]],
   ['an unknown type', fes.invalidHeaderField, [hello, made(24, (view) => view.setUint32(0, 0x55 | (24 << 16), true))]],
-  ['a wrong header length', fes.invalidHeaderField, [hello, made(72, (view) => {
-    writeCapsuleCmdHeader(view, 0, 0, 0, 4);
-    view.setUint8(ch.hlen, 64);
-  })]],
-  ['a digest that was not agreed to', fes.invalidHeaderField, [hello, made(76, (view) => {
-    writeCapsuleCmdHeader(view, 0, 1, 0, 4);
-    writeKeepAliveSqe(view, capsuleCmd.sqe, 0);
-  })]],
-  ['more in-capsule data than 8192', fes.limitExceeded, [hello, made(72 + 8196, (view) => {
-    writeCapsuleCmdHeader(view, 0, 0, 8196, 4);
-  })]],
-  ['an absurd length', fes.limitExceeded, [hello, made(72, (view) => {
-    writeCapsuleCmdHeader(view, 0, 0, 0, 4);
-    view.setUint8(ch.pdo, 72);
-    view.setUint32(ch.plen, 0xffff_fffc, true);
-  })]],
+  [
+    'a wrong header length',
+    fes.invalidHeaderField,
+    [
+      hello,
+      made(72, (view) => {
+        writeCapsuleCmdHeader(view, 0, 0, 0, 4);
+        view.setUint8(ch.hlen, 64);
+      }),
+    ],
+  ],
+  [
+    'a digest that was not agreed to',
+    fes.invalidHeaderField,
+    [
+      hello,
+      made(76, (view) => {
+        writeCapsuleCmdHeader(view, 0, 1, 0, 4);
+        writeKeepAliveSqe(view, capsuleCmd.sqe, 0);
+      }),
+    ],
+  ],
+  [
+    'more in-capsule data than 8192',
+    fes.limitExceeded,
+    [
+      hello,
+      made(72 + 8196, (view) => {
+        writeCapsuleCmdHeader(view, 0, 0, 8196, 4);
+      }),
+    ],
+  ],
+  [
+    'an absurd length',
+    fes.limitExceeded,
+    [
+      hello,
+      made(72, (view) => {
+        writeCapsuleCmdHeader(view, 0, 0, 0, 4);
+        view.setUint8(ch.pdo, 72);
+        view.setUint32(ch.plen, 0xffff_fffc, true);
+      }),
+    ],
+  ],
 ];
 
 describe('a hostile host', () => {
@@ -126,8 +156,7 @@ describe('a hostile host', () => {
         await stranger.ended.promise;
         assert.equal(stranger.fes, expected);
         await unharmed(scene);
-      }),
-    );
+      }));
   }
 
   it('uses a command identifier twice', () =>

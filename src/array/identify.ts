@@ -166,8 +166,7 @@ function ioController(controller: Controller): Partial<IdentifyController> {
     cmic: cmic.multiPort | cmic.multiController | cmic.anaReporting,
     ...(config.ccrl === 0 ? {} : { ciu: controller.ciu, cirn: controller.cirn }),
     anatt: config.anatt,
-    anacap:
-      anacap.optimized | anacap.nonOptimized | anacap.inaccessible | anacap.persistentLoss | anacap.change,
+    anacap: anacap.optimized | anacap.nonOptimized | anacap.inaccessible | anacap.persistentLoss | anacap.change,
     anagrpmax: config.anaGroups,
     nanagrpid: config.anaGroups,
     cqt: config.cqt,
@@ -184,4 +183,3 @@ function ioController(controller: Controller): Partial<IdentifyController> {
     ccrl: config.ccrl,
   };
 }
-

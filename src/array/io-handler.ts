@@ -18,6 +18,7 @@ import {
   sqeSlba,
 } from '../fabric/nvme-tcp/sqe.ts';
 import type { Command } from './command.ts';
+import { checkSgl } from './intake.ts';
 import type { CommandHandler, Queue } from './queue.ts';
 import { sc } from './status-codes.ts';
 import type { Volume } from './volume.ts';
@@ -91,7 +92,7 @@ export class IoHandler implements CommandHandler {
     command.toHost = command.opcode === ioOpcode.read;
     if (command.toHost) command.flags = 0;
     command.dataLength = command.length;
-    return queue.checkSgl(view, at, command.length, command.toHost);
+    return checkSgl(queue, view, at, command.length, command.toHost);
   }
 
   #acceptRanges(queue: Queue, command: Command, view: DataView, at: number): number {
@@ -100,7 +101,7 @@ export class IoHandler implements CommandHandler {
     command.deallocates = sqeDsmDeallocates(view, at);
     command.rangeAt = 0;
     command.dataLength = command.ranges * dsmRangeBytes;
-    return queue.checkSgl(view, at, command.dataLength, false);
+    return checkSgl(queue, view, at, command.dataLength, false);
   }
 
   execute(queue: Queue, command: Command): void {
@@ -175,4 +176,3 @@ export class IoHandler implements CommandHandler {
     queue.complete(command, statusOfDevice(outcome, command.toHost));
   }
 }
-

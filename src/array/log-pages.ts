@@ -69,7 +69,11 @@ function makeLog(controller: Controller, wanted: GetLogPageCommand): DataView | 
     }
     case logPageId.changedNamespaces: {
       const log = blank(namespaceListBytes);
-      writeChangedNamespaces(log, 0, [...controller.changedNamespaces].toSorted((a, b) => a - b));
+      writeChangedNamespaces(
+        log,
+        0,
+        [...controller.changedNamespaces].toSorted((a, b) => a - b),
+      );
       return log;
     }
     case logPageId.commandsSupported:

@@ -2,15 +2,7 @@
  * Property Get and Set (NVMe Base, "Property Get Command", "Controller Properties"): capabilities, configuration, status.
  */
 import type { PropertyCommand } from '../fabric/nvme-tcp/fabrics-sqe.ts';
-import {
-  capCss,
-  property,
-  propertyBytes,
-  readCc,
-  shn,
-  versionWord,
-  writeCap,
-} from '../fabric/nvme-tcp/properties.ts';
+import { capCss, property, propertyBytes, readCc, shn, versionWord, writeCap } from '../fabric/nvme-tcp/properties.ts';
 import type { Command } from './command.ts';
 import type { Controller } from './controller.ts';
 import { sc } from './status-codes.ts';

@@ -8,24 +8,13 @@
 import { assert } from '../base/assert.ts';
 import { breakage, type Breakage } from '../fabric/nvme-tcp/breakage.ts';
 import { Connection, type ConnectionOwner } from '../fabric/nvme-tcp/connection.ts';
-import { adminInCapsuleBytes, fes, pduType, sglType } from '../fabric/nvme-tcp/constants.ts';
-import { capsuleCmd } from '../fabric/nvme-tcp/pdu.ts';
-import {
-  sqe,
-  sqeCid,
-  sqeFlagsAreRight,
-  sqeOpcode,
-  sqeSglLength,
-  sqeSglOffset,
-  sqeSglType,
-} from '../fabric/nvme-tcp/sqe.ts';
+import { adminInCapsuleBytes, pduType } from '../fabric/nvme-tcp/constants.ts';
 import type { Memory, Timer } from '../io/contract.ts';
 import { Answers } from './answers.ts';
-import type { BufferPool } from './buffers.ts';
 import { type Command, type CommandOwner, phase } from './command.ts';
 import type { Controller } from './controller.ts';
+import { Intake } from './intake.ts';
 import type { Port } from './port.ts';
-import { acceptH2cData, beginAsking, h2cDataDone } from './r2t.ts';
 import { sc } from './status-codes.ts';
 import { Slots } from './slots.ts';
 import type { Subsystem } from './subsystem.ts';
@@ -42,9 +31,6 @@ export interface CommandHandler {
   /** The command's block request came back. */
   requestDone(queue: Queue, command: Command): void;
 }
-
-/** Byte of the cid in a command capsule. */
-const cidOffset = capsuleCmd.sqe + sqe.cid;
 
 export class Queue implements ConnectionOwner, CommandOwner {
   readonly subsystem: Subsystem;
@@ -68,16 +54,13 @@ export class Queue implements ConnectionOwner, CommandOwner {
   detached = false;
   /** Why it ended, one of `breakage`; `none` when we ended it ourselves. */
   ended: Breakage = breakage.none;
-  /** Length of the H2CData that is being received, and the R2T place that it answers. */
-  incomingBytes = 0;
-  incomingPlace = 0;
   /** Command capsules received; only ever compared. */
   capsules = 0;
   #sqhd = 0;
   /** A connection that is ready sends its Connect within a bounded time. */
   readonly #deadline: Timer;
-  /** Data of admin and fabrics commands: one at a time, because the connection waits and they are executed at once. */
-  #private: number;
+  readonly #intake: Intake;
+  #released = false;
 
   constructor(subsystem: Subsystem, port: Port, handler: CommandHandler) {
     const { io, config } = subsystem;
@@ -92,7 +75,7 @@ export class Queue implements ConnectionOwner, CommandOwner {
       handshakeMs: config.connectTimeout,
       receiveBytes: config.receiveBytes,
     });
-    this.#private = io.memory.allocate(adminInCapsuleBytes, 4096);
+    this.#intake = new Intake(this);
     this.#answers = new Answers(this, 1);
     this.#deadline = io.timer(() => this.connection.abort());
     this.slots.grow(io, this, 1, true);
@@ -145,32 +128,12 @@ export class Queue implements ConnectionOwner, CommandOwner {
       if (dataBytes > 0) this.connection.discardData();
       return;
     }
-    if (type === pduType.capsuleCmd) {
-      this.#capsule(place + capsuleCmd.sqe, dataBytes);
-      return;
-    }
-    const fault = acceptH2cData(this, place);
-    if (fault !== 0) {
-      this.connection.discardData();
-      this.connection.terminate(fault & 0xff, fault >>> 8);
-    }
+    if (type === pduType.capsuleCmd) this.#intake.capsule(place, dataBytes);
+    else this.#intake.h2cData(place);
   }
 
   onData(tag: number, intact: boolean): void {
-    const command = this.slots.at(tag);
-    if (!intact) command.status = sc.transientTransportError;
-    if (command.phase === phase.gathering) {
-      if (!h2cDataDone(this, command)) {
-        if (command.asked < command.dataLength) this.#answers.send(command);
-        return;
-      }
-    } else {
-      assert(command.phase === phase.receiving, 'data came for a command that wants none');
-      command.moved = command.dataLength;
-    }
-    // A wrong digest spoils this command only (NVMe/TCP, "Data digest error"): it is answered, not executed.
-    if (command.status === 0) this.#ready(command);
-    else this.#answer(command);
+    this.#intake.dataDone(this.slots.at(tag), intact);
   }
 
   onSent(tag: number): void {
@@ -226,117 +189,36 @@ export class Queue implements ConnectionOwner, CommandOwner {
 
   // A command's way
 
-  /** A command capsule: `at` is its entry. */
-  #capsule(at: number, dataBytes: number): void {
-    const { view } = this.memory;
-    const cid = sqeCid(view, at);
-    const twice = this.slots.cidInUse(cid);
-    if (twice || !this.slots.available) {
-      // A cid that is in use, or more commands than the queue has entries: nothing that follows can be trusted.
-      if (dataBytes > 0) this.connection.discardData();
-      this.connection.terminate(twice ? fes.invalidHeaderField : fes.limitExceeded, twice ? cidOffset : 0);
-      return;
-    }
-    const command = this.slots.take(cid);
+  /** A command takes the next place of the submission queue. */
+  admit(cid: number): Command {
     const next = this.#sqhd + 1;
     this.#sqhd = next === this.entries ? 0 : next;
     this.capsules += 1;
     this.subsystem.stats.commands += 1;
-    command.opcode = sqeOpcode(view, at);
-    const status = sqeFlagsAreRight(view, at) ? this.handler.accept(this, command, view, at) : sc.invalidField;
-    if (status !== sc.success) {
-      if (dataBytes > 0) this.connection.discardData();
-      command.status = status;
-      this.#answer(command);
-      return;
-    }
-    const length = command.dataLength;
-    if (length === 0 || command.toHost) {
-      if (dataBytes > 0) this.connection.discardData();
-      if (length > 0 && !this.#takeBuffer(command, this.subsystem.buffers)) return;
-      this.#ready(command);
-      return;
-    }
-    if (sqeSglType(view, at) === sglType.inCapsule) this.#inCapsule(command, dataBytes);
-    else {
-      if (dataBytes > 0) this.connection.discardData();
-      if (this.#takeBuffer(command, this.subsystem.buffers)) this.#gather(command);
-    }
-  }
-
-  /** The descriptor of an entry, for handlers: whether it fits a command with `length` bytes of data. */
-  checkSgl(view: DataView, at: number, length: number, toHost: boolean): number {
-    const type = sqeSglType(view, at);
-    if (sqeSglLength(view, at) !== length) return sc.dataSglLengthInvalid;
-    if (type === sglType.transport) return sc.success;
-    if (type !== sglType.inCapsule || toHost) return sc.sglTypeInvalid;
-    const most = this.qid > 0 ? this.subsystem.config.limits.inCapsuleBytes : adminInCapsuleBytes;
-    return sqeSglOffset(view, at) !== 0 || length > most ? sc.sglOffsetInvalid : sc.success;
-  }
-
-  #inCapsule(command: Command, dataBytes: number): void {
-    if (dataBytes !== command.dataLength) {
-      if (dataBytes > 0) this.connection.discardData();
-      command.status = sc.dataSglLengthInvalid;
-      this.#answer(command);
-      return;
-    }
-    if (this.qid <= 0) {
-      command.phase = phase.receiving;
-      command.buffer = this.#private;
-      command.pool = null;
-      this.connection.receiveData(this.#private, command.tag);
-      return;
-    }
-    // A pool of its own: what waits here holds up its connection, and with it data that other buffers wait for. These
-    // buffers wait for nothing but the device, so they always come back.
-    if (!this.#takeBuffer(command, this.subsystem.capsuleBuffers)) return;
-    command.phase = phase.receiving;
-    this.connection.receiveData(command.buffer, command.tag);
-  }
-
-  #takeBuffer(command: Command, pool: BufferPool): boolean {
-    const place = pool.take(command.dataLength);
-    command.pool = pool;
-    if (place >= 0) {
-      command.buffer = place;
-      return true;
-    }
-    command.phase = phase.starved;
-    pool.wait(command.dataLength, command);
-    this.subsystem.stats.bufferWaits += 1;
-    return false;
+    return this.slots.take(cid);
   }
 
   onCommandBuffer(command: Command): void {
-    if (command.orphan || this.killed) {
-      // After a kill it waits for the detachment like all others, so that nothing is given back twice.
-      if (command.orphan) this.#release(command);
-      else command.phase = phase.parked;
-      return;
-    }
-    if (command.toHost) this.#ready(command);
-    else if (command.pool === this.subsystem.capsuleBuffers) {
-      command.phase = phase.receiving;
-      this.connection.receiveData(command.buffer, command.tag);
-    } else this.#gather(command);
+    if (command.orphan) this.#release(command);
+    // After a kill it waits for the detachment like all others, so that nothing is given back twice.
+    else if (this.killed) command.phase = phase.parked;
+    else this.#intake.gotBuffer(command);
   }
 
-  #gather(command: Command): void {
-    command.phase = phase.gathering;
-    beginAsking(command);
+  /** It has something to send: R2Ts, or its answer. */
+  send(command: Command): void {
     this.#answers.send(command);
   }
 
-  /** All data is there, or there is none. */
-  #ready(command: Command): void {
+  /** All data is there, or room for it, or there is none. */
+  ready(command: Command): void {
     const faults = this.port.faults;
     if (faults.active && this.qid > 0) {
       if (faults.forcedCount > 0) {
         faults.forcedCount -= 1;
         faults.changed();
         command.status = faults.forcedStatus;
-        this.#answer(command);
+        this.answer(command);
         return;
       }
       const changesData = !command.toHost && command.opcode !== 0;
@@ -409,7 +291,7 @@ export class Queue implements ConnectionOwner, CommandOwner {
       this.controller?.queueQuieter();
       return;
     }
-    this.#answer(command);
+    this.answer(command);
   }
 
   /** A command with this identifier that can still be called back: held before execution, or after. Null if none. */
@@ -432,10 +314,11 @@ export class Queue implements ConnectionOwner, CommandOwner {
     if (command.orphan || this.detached || this.killed) return;
     command.status = status;
     command.dword0 = dword0;
-    this.#answer(command);
+    this.answer(command);
   }
 
-  #answer(command: Command): void {
+  /** It ends with the status that it has. */
+  answer(command: Command): void {
     const faults = this.port.faults;
     if (faults.active) {
       if (faults.answers.holds) {
@@ -485,9 +368,9 @@ export class Queue implements ConnectionOwner, CommandOwner {
 
   /** Nothing of a detached queue is in use any more: its memory goes back. */
   #checkIdle(): void {
-    if (!this.detached || !this.slots.allFree || this.#private < 0) return;
-    this.memory.free(this.#private);
-    this.#private = -1;
+    if (!this.detached || !this.slots.allFree || this.#released) return;
+    this.#released = true;
+    this.#intake.release();
     this.connection.release();
     this.port.queueGone(this);
     this.controller?.queueGone(this);

@@ -6,6 +6,7 @@
 import { fes, pduFlag } from '../fabric/nvme-tcp/constants.ts';
 import { ch, dataPdu, r2t, writeR2t } from '../fabric/nvme-tcp/pdu.ts';
 import { type Command, phase, r2tPlaces } from './command.ts';
+import type { Intake } from './intake.ts';
 import type { Queue } from './queue.ts';
 
 /** Sends as many R2Ts as the host takes at once; false if there was no room for one of them. */
@@ -49,7 +50,8 @@ function fatal(status: number, information: number): number {
  * Takes the payload of the H2CData with its header at `at`, if an R2T asked for exactly that.
  * Returns 0, or the fatal error that ends the connection.
  */
-export function acceptH2cData(queue: Queue, at: number): number {
+export function acceptH2cData(intake: Intake, at: number): number {
+  const { queue } = intake;
   const { view } = queue.memory;
   const ttag = view.getUint16(at + dataPdu.ttag, true);
   const place = ttag % r2tPlaces;
@@ -65,17 +67,17 @@ export function acceptH2cData(queue: Queue, at: number): number {
   if (offset !== command.r2tAt[place] || bytes > end - offset) return fatal(fes.dataOutOfRange, 0);
   const last = (view.getUint8(at + ch.flags) & pduFlag.lastPdu) !== 0;
   if (last !== (offset + bytes === end)) return fatal(fes.invalidHeaderField, ch.flags);
-  queue.incomingBytes = bytes;
-  queue.incomingPlace = place;
+  intake.incomingBytes = bytes;
+  intake.incomingPlace = place;
   queue.connection.receiveData(command.buffer + offset, command.tag);
   return 0;
 }
 
 /** The payload that `acceptH2cData` took is there. True if the command has all its data. */
-export function h2cDataDone(queue: Queue, command: Command): boolean {
-  const place = queue.incomingPlace;
-  const reached = (command.r2tAt[place] as number) + queue.incomingBytes;
-  command.moved += queue.incomingBytes;
+export function h2cDataDone(intake: Intake, command: Command): boolean {
+  const place = intake.incomingPlace;
+  const reached = (command.r2tAt[place] as number) + intake.incomingBytes;
+  command.moved += intake.incomingBytes;
   command.r2tAt[place] = reached;
   if (reached === command.r2tEnd[place]) {
     command.r2tEnd[place] = 0;
@@ -83,4 +85,3 @@ export function h2cDataDone(queue: Queue, command: Command): boolean {
   }
   return command.moved === command.dataLength;
 }
-

@@ -9,7 +9,15 @@ import { Connection, type ConnectionOptions, type ConnectionOwner } from '../fab
 import { pduFlag, pduType } from '../fabric/nvme-tcp/constants.ts';
 import { cqeCid, cqeDnr, cqeDw0, cqeDw1, cqeSqhd, cqeStatus } from '../fabric/nvme-tcp/cqe.ts';
 import { writeConnectSqe, writePropertyGetSqe, writePropertySetSqe } from '../fabric/nvme-tcp/fabrics-sqe.ts';
-import { capsuleCmd, capsuleResp, ch, dataPdu, r2t, writeCapsuleCmdHeader, writeDataHeader } from '../fabric/nvme-tcp/pdu.ts';
+import {
+  capsuleCmd,
+  capsuleResp,
+  ch,
+  dataPdu,
+  r2t,
+  writeCapsuleCmdHeader,
+  writeDataHeader,
+} from '../fabric/nvme-tcp/pdu.ts';
 import type { Address, Deferred, Io } from '../io/contract.ts';
 
 /** How a command ended. */
@@ -105,7 +113,11 @@ export class RawQueue implements ConnectionOwner {
   }
 
   /** Sends a command; `write` fills in the entry. The result never comes if the connection ends before. */
-  submit(write: (view: DataView, at: number, cid: number) => void, data: CommandData = {}, cid = -1): Promise<Completion> {
+  submit(
+    write: (view: DataView, at: number, cid: number) => void,
+    data: CommandData = {},
+    cid = -1,
+  ): Promise<Completion> {
     const { memory } = this.io;
     const id = cid >= 0 ? cid : this.#nextCid++ & 0x7fff;
     const payload = this.#area();

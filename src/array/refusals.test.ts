@@ -124,7 +124,10 @@ describe('a wrong I/O command is answered, and the queue goes on:', () => {
         assert.equal(answer.data.length, 0);
         const read = await queue.submit((view, at, cid) => writeReadSqe(view, at, cid, 1, 0, 1, 4096), { read: 4096 });
         assert.equal(read.status, 0);
-        assert.ok(read.data.every((byte) => byte === 0), 'nothing was written');
+        assert.ok(
+          read.data.every((byte) => byte === 0),
+          'nothing was written',
+        );
       }),
     );
   }
@@ -149,7 +152,12 @@ const wrongAdmin: readonly (readonly [name: string, status: number, write: Write
   ['all namespaces', 0x00b, (view, at, cid) => writeIdentifySqe(view, at, cid, 0xffff_ffff, 0, 0), { read: 4096 }],
   ['descriptors of none', 0x00b, (view, at, cid) => writeIdentifySqe(view, at, cid, 9, 3, 0), { read: 4096 }],
   ['a zoned command set', 0x002, (view, at, cid) => writeIdentifySqe(view, at, cid, 1, 5, 2), { read: 4096 }],
-  ['an unknown log', 0x109, (view, at, cid) => writeGetLogPageSqe(view, at, cid, 0xc0, 0, false, 0, 512), { read: 512 }],
+  [
+    'an unknown log',
+    0x109,
+    (view, at, cid) => writeGetLogPageSqe(view, at, cid, 0xc0, 0, false, 0, 512),
+    { read: 512 },
+  ],
   [
     'a log that only discovery has',
     0x109,
@@ -180,10 +188,14 @@ const wrongAdmin: readonly (readonly [name: string, status: number, write: Write
     0x001,
     (view, at, cid) => writeCrossControllerResetSqe(view, at, cid, 1, 1, 1n),
   ],
-  ['too short an Identify', 0x00f, (view, at, cid) => {
-    writeIdentifySqe(view, at, cid, 0, 1, 0);
-    view.setUint32(at + sqe.sglLength, 512, true);
-  }],
+  [
+    'too short an Identify',
+    0x00f,
+    (view, at, cid) => {
+      writeIdentifySqe(view, at, cid, 0, 1, 0);
+      view.setUint32(at + sqe.sglLength, 512, true);
+    },
+  ],
 ];
 
 describe('a wrong admin command is answered, and the queue goes on:', () => {

@@ -75,8 +75,10 @@ export class Subsystem {
     const { maxNamespaces } = this.config.limits;
     let nsid = wanted.nsid ?? 1;
     if (wanted.nsid === undefined) while (nsid <= maxNamespaces && this.#volumes[nsid] !== null) nsid += 1;
-    if (nsid > maxNamespaces) throw new CausewayError('invalid-argument', `The array is full: ${maxNamespaces} volumes.`);
-    const taken = (): boolean => this.#volumes[nsid] !== null || this.volumes().some(({ name }) => name === wanted.name);
+    if (nsid > maxNamespaces)
+      throw new CausewayError('invalid-argument', `The array is full: ${maxNamespaces} volumes.`);
+    const taken = (): boolean =>
+      this.#volumes[nsid] !== null || this.volumes().some(({ name }) => name === wanted.name);
     const refuse = (): CausewayError =>
       new CausewayError('invalid-argument', `The array has a volume ${nsid} or one named "${wanted.name}" already.`);
     if (taken()) throw refuse();

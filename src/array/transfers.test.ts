@@ -34,7 +34,12 @@ const rows: readonly Row[] = [
   { ...plain, name: 'MAXH2CDATA 4096', limits: { maxh2cdata: 4096 }, blockBytes: 512 },
   { ...plain, name: 'small R2Ts, one after the other', limits: { r2tBytes: 4096 }, digests: 3 },
   { ...plain, name: 'small R2Ts, eight at once', limits: { r2tBytes: 4096, maxr2t: 8 }, maxR2t: 8 },
-  { ...plain, name: 'small R2Ts, two of the host, eight of the array', limits: { r2tBytes: 512, maxr2t: 8 }, maxR2t: 2 },
+  {
+    ...plain,
+    name: 'small R2Ts, two of the host, eight of the array',
+    limits: { r2tBytes: 512, maxr2t: 8 },
+    maxR2t: 2,
+  },
   { ...plain, name: 'small C2HData', limits: { c2hDataBytes: 512 }, digests: 3 },
   { ...plain, name: 'without flow control', connect: { cattr: 4 }, limits: { c2hDataBytes: 8192 } },
   { ...plain, name: 'small MDTS', limits: { mdtsBytes: 8192 } },
@@ -77,10 +82,9 @@ async function exercise(queue: RawQueue, row: Row, mdts: number, inCapsule: numb
       assert.equal(r2ts.length, data.length <= inCapsule ? 0 : Math.ceil(data.length / most), 'number of R2Ts');
     }
     const read = written.map(({ data, slba }) =>
-      queue.submit(
-        (view, at, cid) => writeReadSqe(view, at, cid, 1, slba, data.length / blockBytes, data.length),
-        { read: data.length },
-      ),
+      queue.submit((view, at, cid) => writeReadSqe(view, at, cid, 1, slba, data.length / blockBytes, data.length), {
+        read: data.length,
+      }),
     );
     for (const [index, done] of read.entries()) {
       const { status, data, pieces, sqhd } = await done;
@@ -141,38 +145,34 @@ describe('data travels', () => {
     }));
 
   it('and Deallocate may keep it', () =>
-    withArray(
-      { seed: 8, volumes: [{ name: 'one', sizeBytes: 2 ** 20, deallocate: 'keep' }] },
-      async ({ io }) => {
-        const queue = await io();
-        const data = pattern(4096, 5);
-        await queue.submit((view, at, cid) => writeWriteSqe(view, at, cid, 1, 3, 1, 4096, true, true), {
-          inCapsule: data,
-        });
-        const range = new Uint8Array(16);
-        writeDsmRange(new DataView(range.buffer), 0, 0, 256);
-        const { status } = await queue.submit((view, at, cid) => writeDeallocateSqe(view, at, cid, 1, 1, true), {
-          inCapsule: range,
-        });
-        assert.equal(status, 0);
-        const read = (): ReturnType<RawQueue['submit']> =>
-          queue.submit((view, at, cid) => writeReadSqe(view, at, cid, 1, 3, 1, 4096), { read: 4096 });
-        assert.deepEqual((await read()).data, data);
-        await queue.submit((view, at, cid) => writeWriteZeroesSqe(view, at, cid, 1, 3, 1, true, false));
-        assert.ok((await read()).data.every((byte) => byte === 0), 'write zeroes means it');
-      },
-    ));
+    withArray({ seed: 8, volumes: [{ name: 'one', sizeBytes: 2 ** 20, deallocate: 'keep' }] }, async ({ io }) => {
+      const queue = await io();
+      const data = pattern(4096, 5);
+      await queue.submit((view, at, cid) => writeWriteSqe(view, at, cid, 1, 3, 1, 4096, true, true), {
+        inCapsule: data,
+      });
+      const range = new Uint8Array(16);
+      writeDsmRange(new DataView(range.buffer), 0, 0, 256);
+      const { status } = await queue.submit((view, at, cid) => writeDeallocateSqe(view, at, cid, 1, 1, true), {
+        inCapsule: range,
+      });
+      assert.equal(status, 0);
+      const read = (): ReturnType<RawQueue['submit']> =>
+        queue.submit((view, at, cid) => writeReadSqe(view, at, cid, 1, 3, 1, 4096), { read: 4096 });
+      assert.deepEqual((await read()).data, data);
+      await queue.submit((view, at, cid) => writeWriteZeroesSqe(view, at, cid, 1, 3, 1, true, false));
+      assert.ok(
+        (await read()).data.every((byte) => byte === 0),
+        'write zeroes means it',
+      );
+    }));
 
   it('in as many commands as the queue has entries, again and again', () =>
     withArray({ seed: 9, limits: { maxQueueEntries: 16 } }, async ({ io }) => {
       const queue = await io({ entries: 16 });
       for (let round = 0; round < 20; round += 1) {
         const done = Array.from({ length: 16 }, (_, cid) =>
-          queue.submit(
-            (view, at) => writeReadSqe(view, at, cid, 1, cid, 4, 16384),
-            { read: 16384 },
-            cid,
-          ),
+          queue.submit((view, at) => writeReadSqe(view, at, cid, 1, cid, 4, 16384), { read: 16384 }, cid),
         );
         for (const answer of await Promise.all(done)) assert.equal(answer.status, 0);
       }

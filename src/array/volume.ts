@@ -32,7 +32,13 @@ export class Volume {
   onIdle: (() => void) | null = null;
   readonly #device: MemoryDevice | FileDevice;
 
-  private constructor(io: Io, config: ArrayConfig, volume: VolumeConfig, nsid: number, device: MemoryDevice | FileDevice) {
+  private constructor(
+    io: Io,
+    config: ArrayConfig,
+    volume: VolumeConfig,
+    nsid: number,
+    device: MemoryDevice | FileDevice,
+  ) {
     this.nsid = nsid;
     this.name = volume.name;
     this.blockBytes = device.geometry.blockBytes;

@@ -19,7 +19,10 @@ export interface Scene {
   /** Opens a connection to a port, without any command. */
   open(portid?: number, options?: ConnectionOptions): Promise<RawQueue>;
   /** Opens an enabled controller on a port; its id is in `cntlid`. */
-  controller(portid: number, options?: RawConnectOptions): Promise<{ readonly admin: RawQueue; readonly cntlid: number }>;
+  controller(
+    portid: number,
+    options?: RawConnectOptions,
+  ): Promise<{ readonly admin: RawQueue; readonly cntlid: number }>;
   readonly cntlid: number;
 }
 

@@ -1,5 +1,6 @@
 /** What the verbs know of the world around them; tests give them another one. */
 import { readFileSync } from 'node:fs';
+import type { ArrayHandle, ArrayOptions } from '../demo/array-thread.ts';
 import type { Host } from '../host/contract.ts';
 import { Output } from './output.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -13,6 +14,7 @@ export interface Context {
   readonly background: boolean;
   readonly isRoot: boolean;
   startHost(): Promise<Host>;
+  startArray(options: ArrayOptions): Promise<ArrayHandle>;
   /** Calls `listener` for each signal that asks for an end, until the returned function is called. */
   onEndSignal(listener: () => void): () => void;
   after(milliseconds: number, callback: () => void): NodeJS.Timeout;
@@ -37,7 +39,11 @@ export function realContext(): Context {
     startHost: async () => {
       // Loaded by those who serve only: it brings the FFI and threads along.
       const { startHost } = await import('../host/host.ts');
-      return await startHost({});
+      return await startHost();
+    },
+    startArray: async (options) => {
+      const { startArray } = await import('../demo/array-thread.ts');
+      return await startArray(options);
     },
     onEndSignal: (listener) => {
       for (const signal of endSignals) process.on(signal, listener);

@@ -55,8 +55,10 @@ export class Part {
   /** Which life of the path's controller it was sent to; a fence speaks of one life. */
   epoch = 0;
   startedAt = Number.NaN;
-  /** How often it was sent. */
+  /** How often it was sent. Counted by the path. */
   attempts = 0;
+  /** How often the array itself answered that it can not do it over that path. Counted by the owner. */
+  refusals = 0;
   /** A row of the outcome table of the path's protocol, for people and statistics. */
   outcome = 0;
   verdict = 0;

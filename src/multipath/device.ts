@@ -1,16 +1,7 @@
 /**
  * One volume over many paths, on one reactor. A request becomes parts, each of which fits into one command of the path
- * it is given to; a part that fails because of its path is sent again over another one. The request ends when all of it
- * was issued and no part is undecided.
- *
- * When a part may be sent again:
- * - It surely was not executed, or executing it twice is harmless (reads): at once.
- * - A write, write-zeroes or discard that the array may still execute after the connection is gone (a ghost) is held
- *   until the controller it was sent to is fenced. Until then the request is not answered, so whatever the ghost does
- *   to the range happens while the write is still under way, which any reader has to expect; after the fence only the
- *   retry can change the range, and it carries the same data. This is `strict`. `none` sends it again at once and can
- *   lose data when the ghost comes late; it exists for arrays known to drain, and for showing the harm.
- * - An answer of the volume (medium error, out of range, reservation conflict, …) is final and goes up.
+ * it is given to; a part that fails because of its path is sent again over another one (retry.ts says when). The request
+ * ends when all of it was issued and no part is undecided.
  */
 import { assert } from '../base/assert.ts';
 import { BoundedQueue } from '../base/bounded-queue.ts';
@@ -24,6 +15,7 @@ import { Job, PartList } from './job.ts';
 import type { Member } from './member.ts';
 import { partLength } from './part-length.ts';
 import { PathSet } from './path-set.ts';
+import { fate, fateOf } from './retry.ts';
 import type { SelectorName } from './selector.ts';
 import { Stranded } from './stranded.ts';
 import type { Access } from './state.ts';
@@ -56,8 +48,6 @@ const partCount = 1024;
 const lineCapacity = 4096;
 /** How many parts of one request are under way at once; the rest follows as they come back. */
 const partsAtOnce = 32;
-/** How often a part is sent again on an answer that asks for patience (CRD). */
-const retriesHere = 8;
 /** How long a path that answered with a path error is left alone if the array says nothing. Milliseconds. */
 const pauseTime = 1000;
 
@@ -263,6 +253,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     part.op = request.op;
     part.flags = request.flags;
     part.attempts = 0;
+    part.refusals = 0;
     job.outstanding += 1;
     return part;
   }
@@ -309,18 +300,19 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       this.#decide(part, status.ok);
       return;
     }
-    const here = (part.verdict & verdict.retryHere) !== 0 && part.attempts <= retriesHere;
-    if (!here && (part.verdict & verdict.retryElsewhere) === 0) {
+    // A lost path says nothing about the command; an answer does.
+    if (member.path.open && member.path.epoch === part.epoch) part.refusals += 1;
+    const next = fateOf(part, member.fencedEpoch, this.#strict);
+    if (next === fate.up) {
       this.#decide(part, part.status === status.ok ? status.ioError : part.status);
       return;
     }
     statistics.add(deviceCounter.retries, 1);
-    const ghost = part.op !== op.read && part.op !== op.flush && (part.verdict & verdict.mayStillExecute) !== 0;
-    if (ghost && this.#strict && part.epoch > member.fencedEpoch) {
+    if (next === fate.hold) {
       member.held.push(part);
       statistics.add(deviceCounter.held, 1);
       statistics.add(deviceCounter.everHeld, 1);
-    } else if (here) {
+    } else if (next === fate.later) {
       part.startedAt = this.#io.clock.now() + Math.max(part.retryDelay, 1);
       this.#later.push(part);
       this.#armTimer(part.startedAt);
@@ -392,6 +384,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
         rest.buffer = part.buffer + fits;
         rest.length = part.length - fits;
         rest.attempts = part.attempts;
+        rest.refusals = part.refusals;
         part.length = fits;
         this.#again.push(rest);
       }

@@ -384,13 +384,14 @@ export class CommandQueue implements ConnectionOwner {
   #end(slot: CommandSlot): void {
     const { owner } = slot;
     assert(owner !== null, 'a command has nobody to come back to');
-    owner.onCommand(slot);
     slot.owner = null;
     slot.state = slotState.free;
+    // Free before its owner is told, so that whoever hears of an ending can submit the next command at once.
     this.#slots.give(slot);
     const wasFull = this.#inUse === this.#depth;
     this.#inUse -= 1;
-    if (wasFull) this.#listener.onQueueRoom();
+    owner.onCommand(slot);
+    if (wasFull && this.hasRoom) this.#listener.onQueueRoom();
   }
 
   onSendRoom(): void {

@@ -6,8 +6,8 @@ import type { Tagged } from '../../base/slab.ts';
 /** Who learns how a command ended. */
 export interface CommandOwner {
   /**
-   * The command is decided, and no operation refers to its data any more. The slot is free again when this returns, so
-   * what is wanted of it is read now.
+   * The command is decided, and no operation refers to its data any more. The slot is free already: what is wanted of it
+   * is read before anything else is submitted.
    */
   onCommand(slot: CommandSlot): void;
 }

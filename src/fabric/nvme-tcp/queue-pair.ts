@@ -14,7 +14,7 @@ import { CommandQueue, type CommandQueueListener, type CommandWriter } from './c
 import { type CommandOwner, type CommandSlot, direction, ending } from './command-slot.ts';
 import type { Connection } from './connection.ts';
 import { connectDataBytes, writeConnectData } from './connect-data.ts';
-import { writeConnectSqe } from './fabrics-sqe.ts';
+import { cattrNoFlowControl, writeConnectSqe } from './fabrics-sqe.ts';
 import type { NvmePath } from './nvme-path.ts';
 import {
   dsmRangeBytes,
@@ -201,7 +201,9 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   writeCommand(view: DataView, at: number, slot: CommandSlot): void {
     if (slot.purpose === purpose.connect) {
       const target = defined(this.#target, 'a queue connects without a target');
-      writeConnectSqe(view, at, slot.cid, target.qid, target.depth + 1, 0, 0);
+      // Without SQ flow control, which a queue larger than its commands does not need, a read may end with its data
+      // (SUCCESS) instead of a response of its own. A controller that cannot do without ignores the wish.
+      writeConnectSqe(view, at, slot.cid, target.qid, target.depth + 1, cattrNoFlowControl, 0);
       return;
     }
     const part = defined(this.#parts[slot.tag], 'a command without a part');

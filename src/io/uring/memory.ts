@@ -1,5 +1,5 @@
 /** The reactor's memory as one mapping: the kernel writes to it, so it must never move. */
-import { copyMemory, dropPages, fillMemory, mapAnonymous, pageBytes, unmap, viewOf } from '../../native/mapping.ts';
+import { adviseHugePages, copyMemory, dropPages, fillMemory, mapAnonymous, pageBytes, unmap, viewOf } from '../../native/mapping.ts';
 import { Allocator } from '../allocator.ts';
 import type { Memory } from '../contract.ts';
 
@@ -18,6 +18,7 @@ export class UringMemory implements Memory {
   constructor(size = defaultMemoryBytes) {
     this.size = size;
     this.base = mapAnonymous('a reactor', size);
+    adviseHugePages(this.base, size, true);
     const buffer = viewOf(this.base, size);
     this.u8 = new Uint8Array(buffer);
     this.u32 = new Uint32Array(buffer);

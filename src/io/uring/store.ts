@@ -15,12 +15,16 @@ export interface StorePlace {
   readonly written: number;
 }
 
+/** Stores up to this size may be kept in large pages. */
+const largePageLimit = 4 * 1024 ** 3;
+
 /** Maps a store. It lives as long as the process. */
 export function mapStore(sizeBytes: number): StorePlace {
   const bytes = Math.ceil(sizeBytes / pageBytes) * pageBytes;
   const address = mapAnonymous('a memory volume', bytes);
-  // Large pages would make a store that was written here and there look, and be, fuller than it is.
-  adviseHugePages(address, bytes, false);
+  // Large pages spare most address look-ups. A large store that is written here and there would take up to 512 times the
+  // room with them, though; a small one at most its size.
+  adviseHugePages(address, bytes, bytes <= largePageLimit);
   return { address, sizeBytes, written: mapAnonymous('a memory volume', bytes / pageBytes) };
 }
 

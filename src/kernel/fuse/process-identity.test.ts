@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import type { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { isAlive, ownIdentity, parseStat, type ProcessIdentity } from './process-identity.ts';
 
@@ -19,26 +20,32 @@ test('this process is alive; one of another start or boot is not', () => {
   assert.equal(isAlive({ ...own, bootId: 'another' }), false);
 });
 
-test('a process that ended is not alive, not even before its parent has looked', async () => {
-  // The shell does not wait for its child, which so stays a zombie until the shell ends.
-  const script = 'sh -c "exit 0" & echo $!; exec cat';
-  const parent = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
-  const pid = Number(line.toString());
-  let state = '';
-  let startTime = 0;
-  for (let tries = 0; tries < 1000 && state !== 'Z'; tries += 1) {
-    const stat = parseStat(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    state = stat?.state ?? '';
-    startTime = stat?.startTime ?? 0;
+/** Asks again and again, for 10 s at most. */
+async function until(what: string, found: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 2000; tries += 1) {
+    if (found()) return;
     await new Promise((resolve) => {
       setTimeout(resolve, 5);
     });
   }
-  assert.equal(state, 'Z');
-  const identity: ProcessIdentity = { pid, startTime, bootId: ownIdentity().bootId };
+  assert.fail(`waited in vain for ${what}`);
+}
+
+test('a process that ended is not alive, not even before its parent has looked', async (context) => {
+  // The shell becomes a cat, which does not know that it has a child; the child ends when it is told to.
+  const script = '(read line) <&3 & echo $!; exec cat';
+  const parent = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit', 'pipe'] });
+  context.after(() => parent.kill('SIGKILL'));
+  const [line] = (await once(parent.stdout!, 'data')) as [Buffer];
+  const pid = Number(line.toString());
+  const stat = (): ReturnType<typeof parseStat> => parseStat(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  await until('cat', () => fs.readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'cat\n');
+  const identity: ProcessIdentity = { pid, startTime: stat()?.startTime ?? 0, bootId: ownIdentity().bootId };
+  assert.equal(isAlive(identity), true);
+  (parent.stdio[3] as Writable).end('\n');
+  await until('a zombie', () => stat()?.state === 'Z');
   assert.equal(isAlive(identity), false);
-  parent.stdin.end();
+  parent.stdin!.end();
   await once(parent, 'exit');
   assert.equal(isAlive(identity), false);
 });

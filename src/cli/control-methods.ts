@@ -1,0 +1,79 @@
+/** What other processes may ask of the instance that this process serves. Parameters come from outside: all are checked. */
+import { CausewayError } from '../base/errors.ts';
+import type { PortState } from '../demo/array-thread.ts';
+import type { Attachment } from '../host/contract.ts';
+import { isRecord, type Params } from '../host/control-protocol.ts';
+import type { ControlMethods } from '../host/control-server.ts';
+import { type Instance, viewInstance } from './instance.ts';
+import { findPath } from './path-id.ts';
+import type { PortBoard } from './port-board.ts';
+
+const portStates: Readonly<Record<string, PortState>> = { open: 'open', closed: 'closed', blackholed: 'blackholed' };
+
+/**
+ * @param end ends an instance that serves no device (an array), as the signal would
+ */
+export function controlMethods(instance: Instance, version: string, end: () => void): ControlMethods {
+  const device = (): Attachment => {
+    if (instance.attachment !== null) return instance.attachment;
+    throw new CausewayError('no-such-device', `${instance.name} is an array: it serves no device of its own`);
+  };
+  const board = (): PortBoard => {
+    if (instance.board !== null) return instance.board;
+    throw new CausewayError('no-such-port', `${instance.name} is a device: its array runs elsewhere`);
+  };
+  const pathOf = (params: Params): string => findPath(device().view(), textOf(params, 'path'));
+
+  return new Map<string, (params: Params) => Promise<unknown>>([
+    ['show', () => Promise.resolve(viewInstance(instance, version))],
+    ['holders', () => device().holders()],
+    [
+      'detach',
+      async (params) => {
+        if (instance.attachment === null) end();
+        else await instance.attachment.detach({ force: params['force'] === true });
+      },
+    ],
+    ['path-fail', (params) => device().failPath(pathOf(params))],
+    ['path-restore', (params) => device().restorePath(pathOf(params))],
+    ['fail-queued', () => device().failQueued()],
+    ['array-stats', () => board().array.stats()],
+    [
+      'array-port',
+      async (params) => {
+        const name = textOf(params, 'state');
+        const state = Object.hasOwn(portStates, name) ? portStates[name] : undefined;
+        if (state === undefined) throw new CausewayError('invalid-argument', `a port cannot be ${JSON.stringify(name)}`);
+        await board().set(numberOf(params, 'port'), state);
+      },
+    ],
+    [
+      'array-fault',
+      (params) => {
+        const args: unknown = params['args'] ?? [];
+        if (!Array.isArray(args) || !args.every(isPlain)) {
+          throw new CausewayError('invalid-argument', 'the arguments of a fault are numbers, words, and lists of them by name');
+        }
+        return board().array.fault(textOf(params, 'fault'), args);
+      },
+    ],
+  ]);
+}
+
+function textOf(params: Params, key: string): string {
+  const value = params[key];
+  if (typeof value === 'string' && value.length <= 256) return value;
+  throw new CausewayError('control-protocol', `"${key}" is missing in what was asked, or is no short text`);
+}
+
+function numberOf(params: Params, key: string): number {
+  const value = params[key];
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  throw new CausewayError('control-protocol', `"${key}" is missing in what was asked, or is no whole number`);
+}
+
+/** A number, text, truth value, nothing, or an object of those. */
+function isPlain(value: unknown): boolean {
+  if (isRecord(value)) return Object.values(value).every((inner) => !isRecord(inner) && isPlain(inner));
+  return value === null || ['number', 'string', 'boolean'].includes(typeof value);
+}

@@ -1,0 +1,37 @@
+/** What one process serves under one name: a device, an array, or both. */
+import type { Attachment } from '../host/contract.ts';
+import type { InstanceKind } from '../host/instance-record.ts';
+import type { DeviceView } from '../host/view.ts';
+import type { ArrayView, PortBoard } from './port-board.ts';
+
+export interface Instance {
+  readonly name: string;
+  readonly kind: InstanceKind;
+  readonly attachment: Attachment | null;
+  readonly board: PortBoard | null;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
+/** An instance as it is told to other processes: plain data. */
+export interface InstanceView {
+  readonly name: string;
+  readonly kind: InstanceKind;
+  readonly pid: number;
+  readonly version: string;
+  readonly since: string;
+  readonly device: DeviceView | null;
+  readonly array: ArrayView | null;
+}
+
+export function viewInstance(instance: Instance, version: string): InstanceView {
+  return {
+    name: instance.name,
+    kind: instance.kind,
+    pid: process.pid,
+    version,
+    since: instance.since,
+    device: instance.attachment?.view() ?? null,
+    array: instance.board?.view() ?? null,
+  };
+}
