@@ -15,6 +15,7 @@ import { sqeFctype, sqeSglLength } from '../fabric/nvme-tcp/sqe.ts';
 import type { Command } from './command.ts';
 import { phase } from './command.ts';
 import type { Controller } from './controller.ts';
+import { resetOther } from './cross-reset.ts';
 import { featureBytes, getFeature, setFeature } from './features.ts';
 import { identify } from './identify.ts';
 import { getLogPage } from './log-pages.ts';
@@ -127,7 +128,7 @@ export class AdminHandler implements CommandHandler {
         controller.keepAlive();
         return sc.success;
       case adminOpcode.crossControllerReset:
-        return controller.resetOther(readCrossControllerResetSqe(entry, 0), (dword0) => {
+        return resetOther(controller, readCrossControllerResetSqe(entry, 0), (dword0) => {
           command.dword0 = dword0;
         });
       default:

@@ -5,8 +5,7 @@
  * It may outlive its end in the subsystem's table: as long as a command of it executes, or may still be executed late (a
  * ghost), so that a cross-controller reset finds it and can vouch for its silence.
  */
-import type { CrossControllerResetCommand } from '../fabric/nvme-tcp/admin-sqe.ts';
-import { type CcrEntry, ccrStatus, maxCcrEntries } from '../fabric/nvme-tcp/ccr-log.ts';
+import type { CcrEntry } from '../fabric/nvme-tcp/ccr-log.ts';
 import { shst, writeCsts } from '../fabric/nvme-tcp/properties.ts';
 import type { Timer } from '../io/contract.ts';
 import { AsyncEvents, eventKind } from './async-events.ts';
@@ -28,8 +27,6 @@ export interface HostName {
 
 /** A change beyond this many namespaces is reported as "too many". */
 const mostChangedNamespaces = 1024;
-/** Entries that the log page has room for. */
-const mostResetEntries = maxCcrEntries;
 
 export class Controller {
   readonly subsystem: Subsystem;
@@ -275,46 +272,6 @@ export class Controller {
   crossReset(done: () => void): void {
     this.end();
     this.#silence(done);
-  }
-
-  /**
-   * Cross-Controller Reset (NVMe Base 2.3, 5.4.3) of another controller through this one.
-   * Returns the status; `answer` gets dword 0 of a success.
-   */
-  resetOther(command: CrossControllerResetCommand, answer: (dword0: number) => void): number {
-    const { config, controllers, stats } = this.subsystem;
-    if (config.ccrl === 0) return sc.invalidOpcode;
-    if (command.icid === this.cntlid) return sc.invalidField;
-    const running = this.resets.filter(({ ccrs }) => ccrs === ccrStatus.inProgress);
-    if (running.some(({ icid, ciu }) => icid === command.icid && ciu === command.ciu)) return sc.ccrInProgress;
-    if (running.length >= config.ccrl) return sc.ccrLimitExceeded;
-    const other = controllers.get(command.icid);
-    // Gone, or another instance by now: the one that was meant was reset or left the table, so nothing of it is left.
-    if (other === undefined || other.kind !== 'io' || other.ciu !== command.ciu || other.cirn !== command.cirn) {
-      answer(1);
-      return sc.success;
-    }
-    if (other.host.hostid !== this.host.hostid) return sc.invalidField;
-    if (this.resets.length >= mostResetEntries) return sc.ccrLogFull;
-    stats.crossControllerResets += 1;
-    let immediate = true;
-    let entry: CcrEntry | null = null;
-    let done = false;
-    other.crossReset(() => {
-      done = true;
-      if (immediate) return;
-      const place = entry === null ? -1 : this.resets.indexOf(entry);
-      if (place >= 0) this.resets[place] = { ...(entry as CcrEntry), ccrs: ccrStatus.success };
-      this.events.raise(eventKind.crossControllerReset);
-    });
-    immediate = false;
-    if (!done) {
-      // CCRF: validated, reset initiated.
-      entry = { icid: command.icid, ciu: command.ciu, acid: 0xffff, ccrs: ccrStatus.inProgress, ccrf: 3 };
-      this.resets.push(entry);
-    }
-    answer(done ? 1 : 0);
-    return sc.success;
   }
 }
 

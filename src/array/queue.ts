@@ -15,7 +15,6 @@ import { type Command, type CommandOwner, phase } from './command.ts';
 import type { Controller } from './controller.ts';
 import { Intake } from './intake.ts';
 import type { Port } from './port.ts';
-import { sc } from './status-codes.ts';
 import { Slots } from './slots.ts';
 import type { Subsystem } from './subsystem.ts';
 

@@ -12,7 +12,8 @@ export interface Context {
   openTerminal(): Terminal | null;
   /** This process serves for a parent that waits for word of it and then goes (`--background`). */
   readonly background: boolean;
-  readonly isRoot: boolean;
+  /** It has CAP_SYS_ADMIN, as root has outside of containers. */
+  readonly mayMakeDevices: boolean;
   startHost(): Promise<Host>;
   startArray(options: ArrayOptions): Promise<ArrayHandle>;
   /** Calls `listener` for each signal that asks for an end, until the returned function is called. */
@@ -35,7 +36,7 @@ export function realContext(): Context {
     stderr: new Output(process.stderr),
     openTerminal,
     background: process.env[backgroundVariable] === '1' && process.send !== undefined,
-    isRoot: process.geteuid?.() === 0,
+    mayMakeDevices: hasSystemAdmin(),
     startHost: async () => {
       // Loaded by those who serve only: it brings the FFI and threads along.
       const { startHost } = await import('../host/host.ts');
@@ -54,6 +55,18 @@ export function realContext(): Context {
     after: (milliseconds, callback) => setTimeout(callback, milliseconds),
     now: () => performance.now(),
   };
+}
+
+/** Bit of CAP_SYS_ADMIN in the sets of capabilities(7). */
+const systemAdmin = 21n;
+
+function hasSystemAdmin(): boolean {
+  try {
+    const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+    return effective !== undefined && ((BigInt(`0x${effective}`) >> systemAdmin) & 1n) === 1n;
+  } catch {
+    return process.geteuid?.() === 0;
+  }
 }
 
 /** The version in package.json, which stands at the root of the package and of a clone alike. */

@@ -10,10 +10,14 @@ import type { PortBoard } from './port-board.ts';
 
 const portStates: Readonly<Record<string, PortState>> = { open: 'open', closed: 'closed', blackholed: 'blackholed' };
 
-/**
- * @param end ends an instance that serves no device (an array), as the signal would
- */
-export function controlMethods(instance: Instance, version: string, end: () => void): ControlMethods {
+export interface EndWishes {
+  /** Ends an instance that serves no device (an array), as a signal would. */
+  end(): void;
+  /** The device is going to end because it was asked for. */
+  detaching(): void;
+}
+
+export function controlMethods(instance: Instance, version: string, wishes: EndWishes): ControlMethods {
   const device = (): Attachment => {
     if (instance.attachment !== null) return instance.attachment;
     throw new CausewayError('no-such-device', `${instance.name} is an array: it serves no device of its own`);
@@ -30,8 +34,12 @@ export function controlMethods(instance: Instance, version: string, end: () => v
     [
       'detach',
       async (params) => {
-        if (instance.attachment === null) end();
-        else await instance.attachment.detach({ force: params['force'] === true });
+        if (instance.attachment === null) {
+          wishes.end();
+          return;
+        }
+        wishes.detaching();
+        await instance.attachment.detach({ force: params['force'] === true });
       },
     ],
     ['path-fail', (params) => device().failPath(pathOf(params))],

@@ -1,13 +1,14 @@
 /** The screen: draws what layoutScreen makes of the latest view, again and again, and turns keys into deeds. */
-import { CausewayError } from '../base/errors.ts';
+import type { CausewayError } from '../base/errors.ts';
+import { layoutArray } from './array-layout.ts';
 import type { Context } from './context.ts';
 import { errorLines } from './exit-text.ts';
 import type { Instance } from './instance.ts';
 import { type KeyDeeds, watchKeys } from './key-deeds.ts';
 import { noRates, type Rates, ratesBetween, type Sample } from './rates.ts';
 import type { ReportedEvent, Reporter } from './reporter.ts';
-import { layoutScreen } from './screen-layout.ts';
-import { plain } from './style.ts';
+import { layoutScreen, type ScreenState } from './screen-layout.ts';
+import { fit, type Line, plain } from './style.ts';
 import type { Terminal } from './terminal.ts';
 import { printable } from './text.ts';
 
@@ -32,29 +33,29 @@ export function reportScreen(context: Context, terminal: Terminal, end: () => vo
     events.push({ at, message });
     if (events.length > eventsKept) events.shift();
   };
-  const draw = (): void => {
-    if (closed) return;
+  const layout = (columns: number, rows: number): readonly Line[] => {
+    const help = keys?.help ?? 'Ctrl-C ends it';
     const view = instance?.attachment?.view();
-    if (instance === null || view === undefined) {
-      terminal.draw([plain(''), plain(`  ${printable(starting)}`)].slice(0, terminal.rows));
-      return;
-    }
-    const { board } = instance;
-    const lines = layoutScreen(
-      {
-        title: `causeway ${instance.name}`,
+    if (instance !== null && view !== undefined) {
+      const { board, name } = instance;
+      const state: ScreenState = {
+        title: `causeway ${name}`,
         view,
         rates: ratesOf(samples),
         ports: view.paths.map((path) => board?.stateOf(path.id) ?? null),
         events,
-        keys: keys?.help ?? 'Ctrl-C ends it',
+        keys: help,
         alert,
         uptime: context.now() - readyAt,
-      },
-      terminal.columns,
-      terminal.rows,
-    );
-    terminal.draw(lines);
+      };
+      return layoutScreen(state, columns, rows);
+    }
+    const array = instance?.board?.view();
+    if (array === undefined) return [plain(''), plain(`  ${printable(starting)}`)].map((line) => fit(line, columns));
+    return layoutArray({ title: `array ${instance?.name ?? ''}`, view: array, events, keys: help }, columns, rows);
+  };
+  const draw = (): void => {
+    if (!closed) terminal.draw(layout(terminal.columns, terminal.rows));
   };
   const tick = (): void => {
     timer = context.after(frameTime, tick);

@@ -1,11 +1,14 @@
 /** How a serving process tells what goes on: as JSON lines, as lines for people, or on a screen. */
-import { CausewayError } from '../base/errors.ts';
+import type { CausewayError } from '../base/errors.ts';
 import type { HolderView, HostEvent } from '../host/view.ts';
 import type { Instance } from './instance.ts';
+import type { PortView } from './port-board.ts';
 
-/** An event with the holders that it speaks of, where it does. */
-export interface ReportedEvent extends HostEvent {
+/** What the host tells, and what is known here only: holders by name, and ports of an array that runs in this process. */
+export interface ReportedEvent extends Omit<HostEvent, 'event'> {
+  readonly event: HostEvent['event'] | 'port-state';
   readonly holders?: readonly HolderView[];
+  readonly port?: PortView;
 }
 
 export interface Reporter {

@@ -9,7 +9,8 @@ import type { BlockDevice, Geometry, Identity } from '../block/device.ts';
 import { op, type Request, requestFlag } from '../block/request.ts';
 import { status } from '../block/status.ts';
 import { type NativePath, Part, type PartOwner, verdict } from '../fabric/contract.ts';
-import type { Io, Timer } from '../io/contract.ts';
+import type { Io } from '../io/contract.ts';
+import { Alarm } from './alarm.ts';
 import { FlushLedger } from './flush-ledger.ts';
 import { Job, PartList } from './job.ts';
 import type { Member } from './member.ts';
@@ -75,8 +76,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   readonly #later = new PartList();
   /** Parts in the `own` lists of members. */
   #ownCount = 0;
-  readonly #timer: Timer;
-  #timerAt = Number.NaN;
+  readonly #alarm: Alarm;
   readonly #stranded: Stranded;
 
   constructor(io: Io, options: MultipathOptions) {
@@ -91,8 +91,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     for (let i = 0; i < jobCount; i += 1) this.#jobs.push(new Job(i));
     this.#freeJobs.push(...this.#jobs);
     for (let i = 0; i < partCount; i += 1) this.#freeParts.push(new Part(i));
-    this.#timer = io.timer(() => this.#onTimer());
-    this.#timerAt = 0;
+    this.#alarm = new Alarm(io, () => this.#onTimer());
     this.#stranded = new Stranded(this.statistics, options.noPathRetry ?? -1);
   }
 
@@ -191,7 +190,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   close(): Promise<void> {
     assert(!this.busy, 'a multipath device is closed while requests are under way');
-    this.#timer.disarm();
+    this.#alarm.disarm();
     return Promise.resolve();
   }
 
@@ -315,7 +314,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     } else if (next === fate.later) {
       part.startedAt = this.#io.clock.now() + Math.max(part.retryDelay, 1);
       this.#later.push(part);
-      this.#armTimer(part.startedAt);
+      this.#alarm.arm(part.startedAt);
     } else {
       this.#again.push(part);
       this.#noteStranded();
@@ -324,7 +323,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   #pause(member: Member): void {
     member.pausedUntil = this.#io.clock.now() + pauseTime;
-    this.#armTimer(member.pausedUntil);
+    this.#alarm.arm(member.pausedUntil);
     if (member.paused) return;
     member.paused = true;
     this.paths.rebuild();
@@ -463,7 +462,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     const waiting = this.#waiting.size + this.#again.size;
     this.statistics.set(deviceCounter.waiting, waiting + this.#line.size);
     const until = this.#stranded.note(waiting > 0 && !this.paths.alive, this.#io.clock.now());
-    if (until !== Number.POSITIVE_INFINITY) this.#armTimer(until);
+    if (until !== Number.POSITIVE_INFINITY) this.#alarm.arm(until);
   }
 
   #failStranded(): void {
@@ -475,13 +474,6 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       this.#advance(job);
     }
     this.#noteStranded();
-  }
-
-  #armTimer(at: number): void {
-    // One alarm for all that is due some time; it arms itself again for what comes later.
-    if (this.#timer.armed && this.#timerAt <= at) return;
-    this.#timerAt = at;
-    this.#timer.arm(Math.max(0, at - this.#io.clock.now()));
   }
 
   #onTimer(): void {
@@ -505,6 +497,6 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.#pump();
     this.#noteStranded();
     if (this.#stranded.isOver(now)) this.#failStranded();
-    if (next !== Number.POSITIVE_INFINITY) this.#armTimer(next);
+    if (next !== Number.POSITIVE_INFINITY) this.#alarm.arm(next);
   }
 }
