@@ -39,7 +39,7 @@ const discoveryOpcodes: ReadonlySet<number> = new Set([
 
 export class AdminHandler implements CommandHandler {
   accept(queue: Queue, command: Command, view: DataView, at: number): number {
-    const controller = queue.controller as Controller;
+    const controller = queue.controller!;
     command.keepSqe(view, at);
     const { opcode } = command;
     if (opcode === adminOpcode.fabrics) return this.#acceptFabrics(view, at);
@@ -96,8 +96,8 @@ export class AdminHandler implements CommandHandler {
   }
 
   execute(queue: Queue, command: Command): void {
-    const controller = queue.controller as Controller;
-    const entry = command.sqe as DataView;
+    const controller = queue.controller!;
+    const entry = command.sqe!;
     if (command.opcode === adminOpcode.asyncEventRequest) {
       queue.park(command);
       if (!controller.events.park(command)) queue.unpark(command, sc.asyncEventLimitExceeded, 0);

@@ -65,7 +65,7 @@ export class AnaStates {
 
   /** The status an I/O command of this group gets, 0 if it may go on. Data path. */
   refusal(group: number): number {
-    return this.#refusals[group] as number;
+    return this.#refusals[group]!;
   }
 
   /** True if this changed anything. */

@@ -50,7 +50,7 @@ export class Answers {
     if (this.#pumping) return;
     this.#pumping = true;
     while (this.#count > 0) {
-      const command = this.#ring[this.#head] as Command;
+      const command = this.#ring[this.#head]!;
       if (!this.#emit(command)) break;
       command.waitsToSend = false;
       this.#ring[this.#head] = null;
@@ -114,7 +114,7 @@ export class Answers {
     faults.wrongHeaderDigests -= 1;
     faults.changed();
     const digest = place + view.getUint8(place + ch.hlen);
-    u8[digest] = (u8[digest] as number) ^ 0xff;
+    u8[digest] = u8[digest]! ^ 0xff;
   }
 
   #spoilDataDigest(place: number): void {
@@ -125,6 +125,6 @@ export class Answers {
     faults.changed();
     // The digest stands behind the header in the staging memory; the payload between them is somewhere else.
     const digest = place + view.getUint8(place + ch.pdo);
-    u8[digest] = (u8[digest] as number) ^ 0xff;
+    u8[digest] = u8[digest]! ^ 0xff;
   }
 }

@@ -49,7 +49,7 @@ const state = { idle: 0, pending: 1, masked: 2 } as const;
 /** The bits of the events a controller offers, for OAES and for what Set Features may switch on. */
 export function eventBits(kinds: readonly EventKind[]): number {
   let bits = 0;
-  for (const kind of kinds) bits |= (rows[kind] as EventRow).bit;
+  for (const kind of kinds) bits |= rows[kind]!.bit;
   return bits >>> 0;
 }
 
@@ -85,7 +85,7 @@ export class AsyncEvents {
 
   /** Something happened. */
   raise(kind: EventKind): void {
-    const row = rows[kind] as EventRow;
+    const row = rows[kind]!;
     if ((this.enabled & row.bit) === 0 || this.#states[kind] !== state.idle) return;
     this.#states[kind] = state.pending;
     this.#deliver();

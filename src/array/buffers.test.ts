@@ -55,7 +55,7 @@ describe('the buffer pool', () => {
     const held = [pool.take(4096), pool.take(4096)];
     const served: string[] = [];
     for (const name of ['a', 'b', 'c']) pool.wait(4096, new Waiter(name, pool, served));
-    pool.give(held[0] as number);
+    pool.give(held[0]!);
     assert.deepEqual(served, [], 'never from inside give');
     assert.equal(pool.take(4096), -1, 'those who wait come first');
     await world.drive(io.sleep(1));

@@ -62,7 +62,7 @@ export class BufferPool implements Task {
 
   /** The largest buffer there is, bytes. */
   get largest(): number {
-    return (this.#classes[this.#classes.length - 1] as SizeClass).bytes;
+    return this.#classes[this.#classes.length - 1]!.bytes;
   }
 
   /** How many buffers are handed out now. */
@@ -78,7 +78,7 @@ export class BufferPool implements Task {
     // Those who wait come first, else large bursts could starve them.
     if (size.freeCount === 0 || size.firstWaiter !== null) return -1;
     size.freeCount -= 1;
-    return size.free[size.freeCount] as number;
+    return size.free[size.freeCount]!;
   }
 
   /** Puts `waiter` at the end of the line for a buffer of at least `bytes`. */
@@ -118,7 +118,7 @@ export class BufferPool implements Task {
         if (size.firstWaiter === null) size.lastWaiter = null;
         waiter.nextWaiter = null;
         size.freeCount -= 1;
-        waiter.onBuffer(size.free[size.freeCount] as number);
+        waiter.onBuffer(size.free[size.freeCount]!);
       }
     }
   }
@@ -131,8 +131,8 @@ export class BufferPool implements Task {
 
   #fitting(bytes: number): SizeClass {
     let at = 0;
-    while (at < this.#classes.length && bytes > (this.#classes[at] as SizeClass).bytes) at += 1;
+    while (at < this.#classes.length && bytes > this.#classes[at]!.bytes) at += 1;
     assert(at < this.#classes.length, 'no buffer is as large as that');
-    return this.#classes[at] as SizeClass;
+    return this.#classes[at]!;
   }
 }

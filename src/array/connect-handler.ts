@@ -43,7 +43,7 @@ export class ConnectHandler implements CommandHandler {
   }
 
   execute(queue: Queue, command: Command): void {
-    const connect = readConnectSqe(command.sqe as DataView, 0);
+    const connect = readConnectSqe(command.sqe!, 0);
     const data = readConnectData(queue.memory.view, command.buffer);
     queue.complete(command, this.#connect(queue, command, connect, data));
   }

@@ -64,7 +64,7 @@ export class Controller {
   #cfs = false;
   #shst: number = shst.normal;
   #resetting = false;
-  #whenQuiet: (() => void)[] = [];
+  readonly #whenQuiet: (() => void)[] = [];
 
   constructor(subsystem: Subsystem, port: Port, cntlid: number, kind: ControllerKind, host: HostName, kato: number) {
     const { io, config } = subsystem;
@@ -239,7 +239,7 @@ export class Controller {
 
   /** Ends all I/O queues; `quiet` is called, perhaps at once, when none of their commands can be executed any more. */
   #silence(quiet: () => void): void {
-    for (const queue of [...this.#remaining]) {
+    for (const queue of this.#remaining) {
       queue.kill();
       queue.endGhosts();
     }

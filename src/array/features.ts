@@ -7,7 +7,6 @@ import { writeHex } from '../fabric/nvme-tcp/wire.ts';
 import { eventBits, eventKind } from './async-events.ts';
 import type { Command } from './command.ts';
 import type { Controller } from './controller.ts';
-import { hasWriteCache } from './identify.ts';
 import { sc } from './status-codes.ts';
 
 /** Select: current, default, saved, capabilities. */
@@ -52,7 +51,7 @@ function currentValue(controller: Controller, fid: number): number | null {
     case featureId.keepAliveTimer:
       return controller.kato;
     case featureId.volatileWriteCache:
-      return controller.kind === 'io' && hasWriteCache(controller) ? Number(controller.wce) : null;
+      return controller.kind === 'io' && controller.subsystem.hasWriteCache ? Number(controller.wce) : null;
     case featureId.numberOfQueues:
       return controller.kind === 'io' ? numberOfQueuesDword(controller.ioQueues, controller.ioQueues) : null;
     case featureId.hostIdentifier:
@@ -73,7 +72,7 @@ export function setFeature(controller: Controller, feature: FeaturesCommand, com
       controller.kato = value;
       return sc.success;
     case featureId.volatileWriteCache:
-      if (controller.kind !== 'io' || !hasWriteCache(controller)) return sc.invalidField;
+      if (controller.kind !== 'io' || !controller.subsystem.hasWriteCache) return sc.invalidField;
       controller.wce = (value & 1) !== 0;
       return sc.success;
     case featureId.numberOfQueues:

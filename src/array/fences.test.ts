@@ -171,10 +171,10 @@ describe('CSTS.RDY = 0', () => {
     }));
 });
 
-describe('a cross-controller reset', () => {
-  const ccr = (queue: RawQueue, icid: number, ciu: number, cirn: bigint): ReturnType<RawQueue['submit']> =>
-    queue.submit((view, at, cid) => writeCrossControllerResetSqe(view, at, cid, icid, ciu, cirn));
+const ccr = (queue: RawQueue, icid: number, ciu: number, cirn: bigint): ReturnType<RawQueue['submit']> =>
+  queue.submit((view, at, cid) => writeCrossControllerResetSqe(view, at, cid, icid, ciu, cirn));
 
+describe('a cross-controller reset', () => {
   it('ends a controller at once, and its ghosts', () =>
     withArray({ seed: 57, ccrl: 2 }, async (scene) => {
       const { array, io, host, admin } = scene;

@@ -213,14 +213,14 @@ describe('a hostile host', () => {
             const victim = onAdmin ? (await scene.controller(2)).admin : await scene.io();
             const answered = victim.submit(
               (view, at, cid) => {
-                for (let offset = 0; offset < 64; offset += 1) view.setUint8(at + offset, entry[offset] as number);
+                for (let offset = 0; offset < 64; offset += 1) view.setUint8(at + offset, entry[offset]!);
                 view.setUint8(at, opcode);
                 view.setUint16(at + 2, cid, true);
                 // Half of them with right flags and a descriptor that the transport knows, to get further.
                 if ((seed & 1) === 0) {
                   const length = view.getUint32(at + 32, true);
                   writeSqe(view, at, opcode, cid, view.getUint32(at + 4, true) & 0x1ff, 0x5a, length & 0x3fff);
-                  for (let offset = 40; offset < 64; offset += 1) view.setUint8(at + offset, entry[offset] as number);
+                  for (let offset = 40; offset < 64; offset += 1) view.setUint8(at + offset, entry[offset]!);
                 }
               },
               { read: 2 ** 20, onRequest: new Uint8Array(2 ** 20) },

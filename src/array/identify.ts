@@ -46,12 +46,6 @@ const vwcNoBroadcastFlush = 4;
 const wzsl = 16;
 const lastNsid = 0xffff_fffd;
 
-/** Acknowledged writes may be lost until they are flushed. */
-export function hasWriteCache(controller: Controller): boolean {
-  const { config } = controller.subsystem;
-  return config.volatileWriteCache || controller.subsystem.volumes().some((volume) => volume.needsFlush);
-}
-
 /** Writes 4096 bytes at `at`; returns the status. */
 export function identify(controller: Controller, wanted: IdentifyCommand, view: DataView, at: number): number {
   zero(view, at, identifyBytes);
@@ -175,7 +169,7 @@ function ioController(controller: Controller): Partial<IdentifyController> {
     nn: config.limits.maxNamespaces,
     mnan: config.limits.maxNamespaces,
     oncs: oncs.datasetManagement | oncs.writeZeroes,
-    vwc: Number(hasWriteCache(controller)) | vwcNoBroadcastFlush,
+    vwc: Number(controller.subsystem.hasWriteCache) | vwcNoBroadcastFlush,
     subnqn: config.subnqn,
     ioccsz: (config.limits.inCapsuleBytes + 64) / 16,
     iorcsz: 1,

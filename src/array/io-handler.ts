@@ -105,7 +105,7 @@ export class IoHandler implements CommandHandler {
   }
 
   execute(queue: Queue, command: Command): void {
-    const volume = command.volume as Volume;
+    const volume = command.volume!;
     if (volume.removed) {
       queue.complete(command, sc.namespaceNotReady);
       return;
@@ -166,7 +166,7 @@ export class IoHandler implements CommandHandler {
   }
 
   requestDone(queue: Queue, command: Command): void {
-    const volume = command.volume as Volume;
+    const volume = command.volume!;
     volume.ended();
     const outcome = command.request.status;
     if (command.opcode === ioOpcode.datasetManagement && outcome === status.ok && !volume.removed) {

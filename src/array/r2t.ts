@@ -62,7 +62,7 @@ export function acceptH2cData(intake: Intake, at: number): number {
   if (view.getUint16(at + dataPdu.cccid, true) !== command.cid) return fatal(fes.invalidHeaderField, dataPdu.cccid);
   const offset = view.getUint32(at + dataPdu.datao, true);
   const bytes = view.getUint32(at + dataPdu.datal, true);
-  const end = command.r2tEnd[place] as number;
+  const end = command.r2tEnd[place]!;
   // In order within an R2T, without gaps: anything else would leave bytes that nobody wrote.
   if (offset !== command.r2tAt[place] || bytes > end - offset) return fatal(fes.dataOutOfRange, 0);
   const last = (view.getUint8(at + ch.flags) & pduFlag.lastPdu) !== 0;
@@ -76,7 +76,7 @@ export function acceptH2cData(intake: Intake, at: number): number {
 /** The payload that `acceptH2cData` took is there. True if the command has all its data. */
 export function h2cDataDone(intake: Intake, command: Command): boolean {
   const place = intake.incomingPlace;
-  const reached = (command.r2tAt[place] as number) + intake.incomingBytes;
+  const reached = command.r2tAt[place]! + intake.incomingBytes;
   command.moved += intake.incomingBytes;
   command.r2tAt[place] = reached;
   if (reached === command.r2tEnd[place]) {

@@ -37,19 +37,19 @@ export class Slots {
   }
 
   at(tag: number): Command {
-    return this.commands[tag] as Command;
+    return this.commands[tag]!;
   }
 
   cidInUse(cid: number): boolean {
-    return ((this.#cids[cid >>> 3] as number) & (1 << (cid & 7))) !== 0;
+    return (this.#cids[cid >>> 3]! & (1 << (cid & 7))) !== 0;
   }
 
   /** An idle slot for a command with an identifier that is not in use. There is one `available`. */
   take(cid: number): Command {
     const index = cid >>> 3;
-    this.#cids[index] = (this.#cids[index] as number) | (1 << (cid & 7));
+    this.#cids[index] = this.#cids[index]! | (1 << (cid & 7));
     this.#freeCount -= 1;
-    const command = this.commands[this.#free[this.#freeCount] as number] as Command;
+    const command = this.commands[this.#free[this.#freeCount]!]!;
     command.begin(cid);
     return command;
   }
@@ -57,7 +57,7 @@ export class Slots {
   /** The host may use the command's identifier again. */
   forgetCid(command: Command): void {
     const index = command.cid >>> 3;
-    this.#cids[index] = (this.#cids[index] as number) & ~(1 << (command.cid & 7));
+    this.#cids[index] = this.#cids[index]! & ~(1 << (command.cid & 7));
   }
 
   /** Nothing refers to the command's buffer any more. */

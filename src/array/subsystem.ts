@@ -62,12 +62,17 @@ export class Subsystem {
 
   /** The namespace, null if there is none. Data path. */
   volume(nsid: number): Volume | null {
-    return nsid < this.#volumes.length ? (this.#volumes[nsid] as Volume | null) : null;
+    return nsid < this.#volumes.length ? (this.#volumes[nsid] ?? null) : null;
   }
 
   /** All namespaces, by ascending nsid. */
   volumes(): Volume[] {
     return this.#volumes.filter((volume) => volume !== null);
+  }
+
+  /** Acknowledged writes may be lost until they are flushed. */
+  get hasWriteCache(): boolean {
+    return this.config.volatileWriteCache || this.volumes().some((volume) => volume.needsFlush);
   }
 
   /** @throws CausewayError `invalid-argument`, `out-of-memory`, `file-open` */

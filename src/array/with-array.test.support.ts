@@ -15,14 +15,14 @@ export interface Scene {
   /** An enabled controller's admin queue on the first port. */
   readonly admin: RawQueue;
   /** Opens an I/O queue of that controller. */
-  io(options?: RawConnectOptions & { readonly qid?: number }): Promise<RawQueue>;
+  readonly io: (options?: RawConnectOptions & { readonly qid?: number }) => Promise<RawQueue>;
   /** Opens a connection to a port, without any command. */
-  open(portid?: number, options?: ConnectionOptions): Promise<RawQueue>;
+  readonly open: (portid?: number, options?: ConnectionOptions) => Promise<RawQueue>;
   /** Opens an enabled controller on a port; its id is in `cntlid`. */
-  controller(
+  readonly controller: (
     portid: number,
     options?: RawConnectOptions,
-  ): Promise<{ readonly admin: RawQueue; readonly cntlid: number }>;
+  ) => Promise<{ readonly admin: RawQueue; readonly cntlid: number }>;
   readonly cntlid: number;
 }
 

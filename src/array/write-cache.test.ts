@@ -78,15 +78,15 @@ describe('the write cache', () => {
                 const inRange = block >= one.block && block < one.block + count;
                 if (flush && owners[block] === one.owner) {
                   owners[block] = 0;
-                  durable[block] = newest[block] as number;
+                  durable[block] = newest[block]!;
                 }
                 if (flush || !inRange) continue;
                 const plain = one.operation === op.write && flags === 0;
                 // Another controller's write makes what was there durable.
-                if (plain && owners[block] !== one.owner) durable[block] = newest[block] as number;
+                if (plain && owners[block] !== one.owner) durable[block] = newest[block]!;
                 newest[block] = one.operation === op.write ? one.byte : 0;
                 owners[block] = plain ? one.owner : 0;
-                if (!plain) durable[block] = newest[block] as number;
+                if (!plain) durable[block] = newest[block]!;
               }
               continue;
             }
@@ -96,7 +96,7 @@ describe('the write cache', () => {
               await (one.owner === 0 ? cache.loseAll() : cache.lose(one.owner));
               for (let block = 0; block < blocks; block += 1) {
                 if (owners[block] === 0 || (one.owner !== 0 && owners[block] !== one.owner)) continue;
-                newest[block] = durable[block] as number;
+                newest[block] = durable[block]!;
                 owners[block] = 0;
               }
             }

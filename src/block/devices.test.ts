@@ -140,19 +140,19 @@ describe('a memory device', () => {
   });
 });
 
-describe('a file device', () => {
-  const failing = async (play: (world: World, device: FileDevice, asker: Asker) => Promise<void>): Promise<void> => {
-    const world = new World({ seed: 4 });
-    const io = world.io('one');
-    await world.drive(
-      (async () => {
-        const device = await FileDevice.open(io, { path: '/v', sizeBytes: volumeBytes, depth: 2 });
-        await play(world, device, new Asker(io));
-        await device.close();
-      })(),
-    );
-  };
+const failing = async (play: (world: World, device: FileDevice, asker: Asker) => Promise<void>): Promise<void> => {
+  const world = new World({ seed: 4 });
+  const io = world.io('one');
+  await world.drive(
+    (async () => {
+      const device = await FileDevice.open(io, { path: '/v', sizeBytes: volumeBytes, depth: 2 });
+      await play(world, device, new Asker(io));
+      await device.close();
+    })(),
+  );
+};
 
+describe('a file device', () => {
   it('reports what the file reports', () =>
     failing(async (world, device, asker) => {
       world.failFile('/v', { errno: 61, operation: 'read', count: 1 });

@@ -108,7 +108,7 @@ export class FileDevice implements BlockDevice, FileOwner {
       return;
     }
     this.#freeCount -= 1;
-    const token = this.#free[this.#freeCount] as number;
+    const token = this.#free[this.#freeCount]!;
     this.#requests[token] = request;
     this.#done[token] = 0;
     this.#syncing[token] = 0;
@@ -116,8 +116,8 @@ export class FileDevice implements BlockDevice, FileOwner {
   }
 
   #start(token: number, request: Request): void {
-    const file = this.#file as File;
-    const done = this.#done[token] as number;
+    const file = this.#file!;
+    const done = this.#done[token]!;
     switch (request.op) {
       case op.read:
         file.read(token, request.buffer + done, request.length - done, request.offset + done);
@@ -149,7 +149,7 @@ export class FileDevice implements BlockDevice, FileOwner {
       return;
     }
     if ((request.op === op.read || request.op === op.write) && this.#syncing[token] === 0) {
-      const done = (this.#done[token] as number) + result;
+      const done = this.#done[token]! + result;
       this.#done[token] = done;
       if (done < request.length) {
         if (result === 0 && request.op === op.read) {
@@ -166,7 +166,7 @@ export class FileDevice implements BlockDevice, FileOwner {
     }
     if ((request.flags & requestFlag.fua) !== 0 && request.op !== op.read && this.#syncing[token] === 0) {
       this.#syncing[token] = 1;
-      (this.#file as File).sync(token);
+      this.#file!.sync(token);
       return;
     }
     this.#finish(token, request, status.ok);

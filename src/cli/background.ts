@@ -24,12 +24,16 @@ export interface Readiness {
 
 /** In the child: all is well, and from here on on its own. */
 export function tellParent(instance: Instance): void {
+  // From now on the parent's going is no reason to end.
+  process.removeAllListeners('disconnect');
   // What an earlier process of this name wrote into the log is not ours.
   try {
     fs.ftruncateSync(2, 0);
   } catch {
     // stderr is no file: somebody else started us.
   }
+  // A file system that it stands in could not be unmounted as long as it runs.
+  process.chdir('/');
   const device = instance.attachment?.view().device ?? instance.board?.array.url ?? '';
   const ready: Readiness = { json: readyLine(instance), lines: readyLines(instance), device };
   process.send?.({ ready }, () => process.disconnect());
@@ -54,8 +58,6 @@ export async function runInBackground(name: string, args: readonly string[]): Pr
     const child = spawn(process.execPath, [main, ...args], {
       detached: true,
       stdio: ['ignore', 'ignore', log, 'ipc'],
-      // A file system that it stood in could not be unmounted as long as it runs.
-      cwd: '/',
       env: { ...process.env, [backgroundVariable]: '1' },
     });
     const ready = await new Promise<Readiness>((resolve, reject) => {

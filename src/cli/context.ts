@@ -30,12 +30,12 @@ export const backgroundVariable = 'CAUSEWAY_BACKGROUND';
 const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export function realContext(): Context {
-  const stdout = new Output(process.stdout);
+  const background = process.env[backgroundVariable] === '1' && process.send !== undefined;
   return {
-    stdout,
+    stdout: new Output(process.stdout),
     stderr: new Output(process.stderr),
     openTerminal,
-    background: process.env[backgroundVariable] === '1' && process.send !== undefined,
+    background,
     mayMakeDevices: hasSystemAdmin(),
     startHost: async () => {
       // Loaded by those who serve only: it brings the FFI and threads along.
@@ -48,8 +48,11 @@ export function realContext(): Context {
     },
     onEndSignal: (listener) => {
       for (const signal of endSignals) process.on(signal, listener);
+      // The parent was ended before it had word of us: nobody waits for this device.
+      if (background) process.on('disconnect', listener);
       return () => {
         for (const signal of endSignals) process.off(signal, listener);
+        process.off('disconnect', listener);
       };
     },
     after: (milliseconds, callback) => setTimeout(callback, milliseconds),

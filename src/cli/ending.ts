@@ -24,6 +24,8 @@ export interface EndingOptions {
   readonly force: boolean;
 }
 
+const takingAway: ReadonlySet<EndingState> = new Set(['detaching', 'detaching-last', 'forcing', 'ended']);
+
 /** What is said on the way, each once when it happens. */
 export interface EndingVoice {
   /** In use; served on for `grace` milliseconds at least. */
@@ -53,6 +55,7 @@ export class Ending {
   #lastSignal = Number.NEGATIVE_INFINITY;
   #graceEnds = Number.NaN;
   #error: CausewayError | null = null;
+  #wasLost = false;
 
   constructor(attachment: Attachment, options: EndingOptions, voice: EndingVoice, clock: EndingClock) {
     this.#attachment = attachment;
@@ -68,6 +71,11 @@ export class Ending {
     return this.#state;
   }
 
+  /** The device went without having been taken away here. */
+  get wasLost(): boolean {
+    return this.#wasLost;
+  }
+
   /** A signal, or the key that stands for one. */
   signal(): void {
     const now = this.#clock.now();
@@ -78,6 +86,7 @@ export class Ending {
   }
 
   #on(event: EndingEvent): void {
+    if (event === 'gone') this.#wasLost = !takingAway.has(this.#state);
     const [state, action] = nextEnding(this.#state, event);
     this.#state = state;
     switch (action) {

@@ -3,10 +3,8 @@ import { defined } from '../base/assert.ts';
 import { CausewayError } from '../base/errors.ts';
 import { EmbeddedArray } from '../array/array.ts';
 import type { ArrayOptions } from '../array/config.ts';
-import type { ArrayFaults } from '../array/faults.ts';
+import { ArrayFaults } from '../array/faults.ts';
 import { runWorker } from '../host/worker-main.ts';
-
-type FaultName = Exclude<keyof ArrayFaults, 'constructor'>;
 
 runWorker(({ io }) => {
   let array: EmbeddedArray | null = null;
@@ -23,13 +21,14 @@ runWorker(({ io }) => {
     'array.stats': async () => defined(array, 'no array').stats,
     'array.fault': async (order: { name: string; args: readonly unknown[] }) => {
       const { faults } = defined(array, 'no array');
-      const fault: unknown = Object.hasOwn(Object.getPrototypeOf(faults) as object, order.name)
-        ? faults[order.name as FaultName]
-        : undefined;
-      if (typeof fault !== 'function' || order.name === 'constructor') {
+      // Only what the class itself offers: the order may have come over a control socket.
+      const offered = Object.getOwnPropertyDescriptor(ArrayFaults.prototype, order.name);
+      const fault: unknown = order.name === 'constructor' ? undefined : offered?.value;
+      if (typeof fault !== 'function') {
         throw new CausewayError('invalid-argument', `the array has no fault "${order.name}"`);
       }
-      return (await Reflect.apply(fault, faults, order.args)) as unknown;
+      const result: unknown = await Reflect.apply(fault, faults, order.args);
+      return result;
     },
   };
 });

@@ -7,7 +7,6 @@ import type { ArrayOptions as ArrayConfigOptions } from '../array/config.ts';
 import type { ArrayStats } from '../array/array.ts';
 import { ReactorThread } from '../host/reactor-thread.ts';
 
-
 export interface ArrayOptions {
   /** How many ports, on 127.0.0.1, .2, … */
   readonly ports?: number;
@@ -82,7 +81,11 @@ export async function startArray(options: ArrayOptions, cpu?: number): Promise<A
     cqt: options.commandQuiesceTime ?? 0,
     ...options.advanced,
   };
-  const plan = { name: 'array', io: { spinMicroseconds: options.spinMicroseconds ?? 0 }, ...(cpu === undefined ? {} : { cpu }) };
+  const plan = {
+    name: 'array',
+    io: { spinMicroseconds: options.spinMicroseconds ?? 0 },
+    ...(cpu === undefined ? {} : { cpu }),
+  };
   const thread = await ReactorThread.start(plan, entry, () => {});
   try {
     const ports = await thread.call<{ host: string; port: number }[]>('array.start', config);

@@ -4,6 +4,7 @@
  */
 import type { Request } from '../block/request.ts';
 import { op, type Op } from '../block/request.ts';
+import { type Status, status } from '../block/status.ts';
 
 /** Where a part comes back to. */
 export interface PartOwner {
@@ -63,7 +64,7 @@ export class Part {
   outcome = 0;
   verdict = 0;
   /** The block status that stands for the outcome when it goes up. */
-  status = 0;
+  status: Status = status.ok;
   /** Milliseconds (CRD) to wait before `retryHere`. */
   retryDelay = 0;
   /** Link for lists of the layer that holds the part. */

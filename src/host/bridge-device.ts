@@ -9,6 +9,7 @@ import type { BlockDevice, Geometry, Identity } from '../block/device.ts';
 import type { Request } from '../block/request.ts';
 import type { Status } from '../block/status.ts';
 import type { Flushable, Io } from '../io/contract.ts';
+import { fromThread } from './rpc.ts';
 
 export interface BridgeOptions {
   readonly device: number;
@@ -56,7 +57,7 @@ export class BridgeDevice implements BlockDevice, Flushable {
       const request = this.#under.get(number);
       assert(request !== undefined, 'the main thread finished a request that is not under way');
       this.#under.delete(number);
-      request.finish(defined(done[i + 1], 'a status') as Status);
+      request.finish(fromThread<Status>(defined(done[i + 1], 'a status')));
     }
   }
 

@@ -56,7 +56,9 @@ function connectError(name: string, path: string, error: unknown): CausewayError
       if (fs.existsSync(placesOf(name).lock)) {
         return new CausewayError('not-running', `${name} is starting or ending, or was left behind`, { cause: error });
       }
-      return new CausewayError('no-such-device', `no device or array named ${name} runs on this host`, { cause: error });
+      return new CausewayError('no-such-device', `no device or array named ${name} runs on this host`, {
+        cause: error,
+      });
     case 'ECONNREFUSED':
       return new CausewayError('not-running', `the process that served ${name} is gone`, { cause: error });
     case 'EACCES':

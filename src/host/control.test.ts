@@ -89,10 +89,14 @@ test('only the owner may connect', async () => {
 });
 
 test('a method that does not answer is waited for only so long', async () => {
-  await withServer(echo, async (name) => {
-    await assert.rejects(callControl(name, 'never', {}, 50), { code: 'control-timeout' });
-    assert.deepEqual(await callControl(name, 'echo', {}), {}, 'others are still answered');
-  }, { closeTimeout: 50 });
+  await withServer(
+    echo,
+    async (name) => {
+      await assert.rejects(callControl(name, 'never', {}, 50), { code: 'control-timeout' });
+      assert.deepEqual(await callControl(name, 'echo', {}), {}, 'others are still answered');
+    },
+    { closeTimeout: 50 },
+  );
 });
 
 const garbage: [string, string | Buffer][] = [

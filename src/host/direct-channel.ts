@@ -54,7 +54,10 @@ export class DirectChannel implements Completer {
   }
 
   close(): Promise<void> {
-    assert(this.#waiting.every((done) => done === null), 'a channel is closed while requests are under way');
+    assert(
+      this.#waiting.every((done) => done === null),
+      'a channel is closed while requests are under way',
+    );
     this.#io.memory.free(this.#memory);
     return Promise.resolve();
   }

@@ -3,13 +3,12 @@ import { MessageChannel } from 'node:worker_threads';
 import { defined } from '../base/assert.ts';
 import { CausewayError } from '../base/errors.ts';
 import { pageBudget } from './payload-budget.ts';
-import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
 import type { QueuePlan, ServedQueues } from '../kernel/contract.ts';
 import type { AttachOptions, Attachment, Host } from './contract.ts';
 import { closeSource, openSource } from './open-source.ts';
 import { parseSource } from './source.ts';
 import { ReactorThread } from './reactor-thread.ts';
-import type { EventMessage } from './rpc.ts';
+import { type EventMessage, fromThread } from './rpc.ts';
 import { ServedVolume } from './served-volume.ts';
 import type { HostEvent } from './view.ts';
 import type { AssociationView, LeadEvent } from './volume-lead.ts';
@@ -68,7 +67,11 @@ export class CausewayHost implements Host {
     const first = defined(lead, 'a lead');
     const channels = others.map((reactor) => ({ reactor, channel: new MessageChannel() }));
     const ports = channels.map(({ reactor, channel }) => ({ port: channel.port1, doorbell: reactor.doorbell }));
-    await first.call('fabric.lead', ports, ports.map(({ port }) => port));
+    await first.call(
+      'fabric.lead',
+      ports,
+      ports.map(({ port }) => port),
+    );
     for (const { reactor, channel } of channels) {
       await reactor.call('fabric.join', { port: channel.port2, doorbell: first.doorbell }, [channel.port2]);
     }
@@ -152,16 +155,16 @@ export class CausewayHost implements Host {
   #onEvent(reactor: number, { event, body }: EventMessage): void {
     switch (event) {
       case 'volume':
-        this.#onVolume(reactor, body as VolumeEvent);
+        this.#onVolume(reactor, fromThread<VolumeEvent>(body));
         return;
       case 'lead':
-        this.#onLead(body as LeadEvent);
+        this.#onLead(fromThread<LeadEvent>(body));
         return;
       case 'bridge':
-        this.#bridges.get((body as { device: number }).device)?.(reactor, body);
+        this.#bridges.get(fromThread<{ device: number }>(body).device)?.(reactor, body);
         return;
       case 'queue-ended': {
-        const { server, failure } = body as { server: number; failure: string | null };
+        const { server, failure } = fromThread<{ server: number; failure: string | null }>(body);
         const key = `${reactor}/${server}`;
         const resolve = this.#queues.get(key);
         if (resolve === undefined) this.#early.set(key, { failure });
@@ -185,6 +188,6 @@ export class CausewayHost implements Host {
       for (const volume of this.#volumes.values()) volume.onAssociation(event.view);
       return;
     }
-    for (const volume of this.#volumes.values()) volume.onFenced(event.association, event.epoch, event.how as FenceKind);
+    for (const volume of this.#volumes.values()) volume.onFenced(event.association, event.epoch, event.how);
   }
 }

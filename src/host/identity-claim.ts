@@ -28,7 +28,8 @@ export function claimIdentity(id: string, name: string): IdentityClaim {
     throw new CausewayError('volume-attached', `the kernel's own NVMe driver has this volume as ${kernel} (${id})`);
   }
   const here = claimed.get(id);
-  if (here !== undefined) throw new CausewayError('volume-attached', `this volume (${id}) is attached already, as ${here}`);
+  if (here !== undefined)
+    throw new CausewayError('volume-attached', `this volume (${id}) is attached already, as ${here}`);
   makeRuntimeDirectory();
   const digest = createHash('sha256').update(id).digest('hex').slice(0, 24);
   const file = path.join(runtimeDirectory(), `identity-${digest}`);
@@ -53,7 +54,10 @@ function lock(file: string, id: string): number {
     if (tryLock(fd) < 0) {
       const holder = fs.readFileSync(fd, 'utf8').trim();
       fs.closeSync(fd);
-      throw new CausewayError('volume-attached', `this volume (${id}) is attached already, as ${holder || 'another device'}`);
+      throw new CausewayError(
+        'volume-attached',
+        `this volume (${id}) is attached already, as ${holder || 'another device'}`,
+      );
     }
     const there = fs.statSync(file, { throwIfNoEntry: false });
     if (there !== undefined && there.ino === fs.fstatSync(fd).ino) return fd;

@@ -103,7 +103,14 @@ test('a lock file that leads elsewhere is not followed', () => {
 test('records that say nothing', () => {
   const good = { kind: 'demo', since: 's', owner: { pid: 1, startTime: 2, bootId: 'b' } };
   assert.deepEqual(parseInstanceRecord(JSON.stringify(good)), good);
-  const bad: unknown[] = [null, [], {}, { ...good, kind: 'x' }, { ...good, owner: { pid: -1 } }, { ...good, owner: null }];
+  const bad: unknown[] = [
+    null,
+    [],
+    {},
+    { ...good, kind: 'x' },
+    { ...good, owner: { pid: -1 } },
+    { ...good, owner: null },
+  ];
   for (const value of bad) assert.equal(parseInstanceRecord(JSON.stringify(value)), null);
   assert.equal(parseInstanceRecord(''), null);
   assert.equal(parseInstanceRecord('{"kind":'), null);

@@ -44,7 +44,11 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
   return {
     /** Makes this reactor the lead: number 0. The ports lead to the others, in their order. */
     'fabric.lead': async (ports: readonly ReactorPort[]) => {
-      const side = new FabricReactor(io, ownLink(io, (message) => fabricLead.onMessage(0, message)), volumes);
+      const side = new FabricReactor(
+        io,
+        ownLink(io, (message) => fabricLead.onMessage(0, message)),
+        volumes,
+      );
       fabric = side;
       link = new Lead(
         io,
@@ -56,7 +60,11 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
       lead = new VolumeLead(io, fabricLead, (event) => emit('lead', event));
     },
     'fabric.join': async (toLead: ReactorPort) => {
-      fabric = new FabricReactor(io, portLink(toLead, (message) => fabric?.onMessage(message)), volumes);
+      fabric = new FabricReactor(
+        io,
+        portLink(toLead, (message) => fabric?.onMessage(message)),
+        volumes,
+      );
       leadPort = toLead.port;
     },
     'volume.attach': (request: AttachRequest) => defined(lead, 'not the lead').attach(request),
@@ -77,7 +85,11 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
       open(order.device, await FileDevice.open(io, order.options)),
     'device.bridge': async (options: BridgeOptions) => {
       const bridge = new BridgeDevice(io, options, (requests) =>
-        emit('bridge', { device: options.device, memory: { address: io.memory.base, bytes: io.memory.size }, requests }),
+        emit('bridge', {
+          device: options.device,
+          memory: { address: io.memory.base, bytes: io.memory.size },
+          requests,
+        }),
       );
       bridges.set(options.device, bridge);
       return open(options.device, bridge);

@@ -3,7 +3,7 @@ import { type MessagePort, Worker } from 'node:worker_threads';
 import { CausewayError } from '../base/errors.ts';
 import type { UringIoOptions } from '../io/uring/io.ts';
 import { ringDoorbell } from '../native/descriptors.ts';
-import { type AnswerMessage, Caller, type EventMessage, type ToMain } from './rpc.ts';
+import { Caller, type EventMessage, type ToMain } from './rpc.ts';
 
 export interface ReactorPlan {
   readonly name: string;
@@ -35,7 +35,7 @@ export class ReactorThread {
     });
     this.#caller = new Caller((message, transfer) => this.post(message, transfer));
     this.#worker.on('message', (message: ToMain) => {
-      if ('answer' in message) this.#caller.onAnswer(message as AnswerMessage);
+      if ('answer' in message) this.#caller.onAnswer(message);
       else onEvent(message);
     });
     // A reactor that fails ends the whole process itself (the crash path); this is for what it could not catch.
@@ -97,7 +97,10 @@ export class ReactorThread {
 export async function bounded<T>(work: Promise<T>, milliseconds: number, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new CausewayError('reactor-stuck', `${what} within ${milliseconds} ms`)), milliseconds);
+    timer = setTimeout(
+      () => reject(new CausewayError('reactor-stuck', `${what} within ${milliseconds} ms`)),
+      milliseconds,
+    );
   });
   try {
     return await Promise.race([work, late]);

@@ -24,6 +24,15 @@ export interface EventMessage {
 
 export type ToMain = AnswerMessage | EventMessage;
 
+/**
+ * What another thread of this program sent, as what it is. The compiler can not see across threads; both ends are built
+ * from one source, and nothing from outside comes this way.
+ */
+export function fromThread<T>(value: unknown): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return value as T;
+}
+
 /** An error as data, for another thread. */
 export function errorAsData(error: unknown): NonNullable<AnswerMessage['error']> {
   if (error instanceof CausewayError) return { code: error.code, message: error.message, hint: error.hint };
@@ -55,7 +64,7 @@ export class Caller {
     const call = this.#next;
     this.#next += 1;
     return new Promise<Result>((resolve, reject) => {
-      this.#open.set(call, { resolve: resolve as (result: unknown) => void, reject });
+      this.#open.set(call, { resolve: (result) => resolve(fromThread<Result>(result)), reject });
       this.#send({ call, method, argument }, transfer);
     });
   }
@@ -79,7 +88,7 @@ export async function answerCall(methods: Methods, message: CallMessage): Promis
   try {
     const method = methods[message.method];
     if (method === undefined) throw new CausewayError('assertion', `a reactor has no method ${message.method}`);
-    return { answer: message.call, result: await method(message.argument as never) };
+    return { answer: message.call, result: await method(fromThread<never>(message.argument)) };
   } catch (error) {
     return { answer: message.call, error: errorAsData(error) };
   }

@@ -71,7 +71,9 @@ export function namesWith(suffix: string): string[] {
     if (codeOf(error) === 'ENOENT') return [];
     throw directoryError(directory, error);
   }
-  return entries.filter((entry) => entry.endsWith(suffix) && entry !== suffix).map((entry) => entry.slice(0, -suffix.length));
+  return entries
+    .filter((entry) => entry.endsWith(suffix) && entry !== suffix)
+    .map((entry) => entry.slice(0, -suffix.length));
 }
 
 /** Removes the directory if nothing is left in it. */

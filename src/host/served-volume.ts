@@ -64,7 +64,10 @@ export class ServedVolume implements Attachment {
     if (kind !== 'none') {
       const { geometry, device } = this.source;
       const queues = this.#host.reactors.length;
-      const taken = this.#host.attachments.reduce((sum, each) => sum + (each === this ? 0 : each.view().payloadBytes), 0);
+      const taken = this.#host.attachments.reduce(
+        (sum, each) => sum + (each === this ? 0 : each.view().payloadBytes),
+        0,
+      );
       const payload = planPayload(this.#host.payloadBudget - taken, queues);
       const kernelHost: KernelHost = {
         reactors: queues,
@@ -86,7 +89,11 @@ export class ServedVolume implements Attachment {
       void this.#kernel.lost.then((what) => this.#onKernelLost(what));
     }
     this.#state = 'serving';
-    this.#host.emit({ event: 'ready', device: this.name, message: `${this.name} is served as ${this.path || 'a library volume'}` });
+    this.#host.emit({
+      event: 'ready',
+      device: this.name,
+      message: `${this.name} is served as ${this.path || 'a library volume'}`,
+    });
   }
 
   get path(): string {
@@ -120,7 +127,10 @@ export class ServedVolume implements Attachment {
       since: this.#since.toISOString(),
       paths: pathViews(source, this.#paths, this.#host.associations),
       fences: [],
-      counters: sumCounters(source.statistics, this.#host.reactors.map((reactor) => reactor.clock)),
+      counters: sumCounters(
+        source.statistics,
+        this.#host.reactors.map((reactor) => reactor.clock),
+      ),
     };
   }
 
@@ -140,7 +150,10 @@ export class ServedVolume implements Attachment {
   async #setDisabled(id: string, disabled: boolean): Promise<void> {
     const index = this.source.pathIds.findIndex((known, at) => known === id || String(at + 1) === id);
     if (index === -1) {
-      throw new CausewayError('no-such-path', `${this.name} has no path "${id}" (it has: ${this.source.pathIds.join(', ')})`);
+      throw new CausewayError(
+        'no-such-path',
+        `${this.name} has no path "${id}" (it has: ${this.source.pathIds.join(', ')})`,
+      );
     }
     const record = this.#paths[index];
     if (record !== undefined) record.disabled = disabled;
@@ -217,7 +230,12 @@ export class ServedVolume implements Attachment {
       if (record === undefined || record.reason === event.reason) return;
       record.reason = event.reason;
       const message = `${event.id} is not used: ${event.reason}`;
-      this.#host.emit({ event: 'volume-changed', device: this.name, message, path: this.source.pathIds[index] ?? event.id });
+      this.#host.emit({
+        event: 'volume-changed',
+        device: this.name,
+        message,
+        path: this.source.pathIds[index] ?? event.id,
+      });
       return;
     }
     const record = this.#paths[event.index];

@@ -77,7 +77,10 @@ function parseFile(url: string, options: AttachOptions): FileDeviceOptions {
   };
 }
 
-async function parseTargets(urls: readonly string[], options: AttachOptions): Promise<Omit<AttachRequest, 'timeoutMs'>> {
+async function parseTargets(
+  urls: readonly string[],
+  options: AttachOptions,
+): Promise<Omit<AttachRequest, 'timeoutMs'>> {
   const { hostnqn, hostid } = hostIdentity(options.hostNqn, options.hostId);
   const parsed = urls.map((url) => parseNvmeUrl(url));
   const [first] = parsed;
@@ -117,7 +120,9 @@ async function parseTargets(urls: readonly string[], options: AttachOptions): Pr
 }
 
 function definedOnly(values: Record<string, number | undefined>): Record<string, number> {
-  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
 }
 
 async function resolve(host: string): Promise<string> {

@@ -1,6 +1,5 @@
 /** Counters of all reactors as one: for people and programs. */
-import { pathStateNames } from '../multipath/member.ts';
-import { type PathState, pathStates } from '../multipath/state.ts';
+import { type PathState, pathStateNames, pathStates } from '../multipath/state.ts';
 import { deviceCounter, DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
 import type { OpenSource } from './open-source.ts';
 import type { DeviceCounters, PathCounters, PathView } from './view.ts';

@@ -3,7 +3,12 @@
  * is there, and says which volume that is.
  */
 import { CausewayError } from '../base/errors.ts';
-import { type Association, type AssociationListener, type AssociationOptions, type AssociationState } from '../fabric/nvme-tcp/association.ts';
+import {
+  type Association,
+  type AssociationListener,
+  type AssociationOptions,
+  type AssociationState,
+} from '../fabric/nvme-tcp/association.ts';
 import type { FabricLead } from '../fabric/nvme-tcp/lead.ts';
 import type { FenceKind, PathInfo } from '../fabric/nvme-tcp/messages.ts';
 import type { RefusedNamespace } from '../fabric/nvme-tcp/namespace-scan.ts';
@@ -175,7 +180,10 @@ export class VolumeLead implements AssociationListener {
       throw new CausewayError('no-such-namespace', `${where} shows ${what} to this host (it shows: ${listed})`);
     }
     if (wanted.length > 1) {
-      throw new CausewayError('namespace-ambiguous', `${where} has several namespaces (${listed}): choose one with ?nsid=N`);
+      throw new CausewayError(
+        'namespace-ambiguous',
+        `${where} has several namespaces (${listed}): choose one with ?nsid=N`,
+      );
     }
     if (!isUsable(namespace)) throw new CausewayError(namespace.code, namespace.message);
     return namespace;

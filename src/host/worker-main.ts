@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts';
 import { UringIo } from '../io/uring/io.ts';
 import { dieLoudly, Reactor } from '../io/uring/reactor.ts';
 import type { ReactorPlan } from './reactor-thread.ts';
-import { answerCall, type CallMessage, errorAsData, type Methods } from './rpc.ts';
+import { answerCall, type CallMessage, errorAsData, fromThread, type Methods } from './rpc.ts';
 
 /** What a service is made from. */
 export interface WorkerContext {
@@ -21,7 +21,7 @@ export interface WorkerContext {
 export function runWorker(makeMethods: (context: WorkerContext) => Methods): void {
   const port = parentPort;
   assert(port !== null, 'a reactor runs in a worker thread');
-  const plan = workerData as ReactorPlan;
+  const plan = fromThread<ReactorPlan>(workerData);
   process.on('uncaughtException', (error) => dieLoudly(plan.name, error));
   process.on('unhandledRejection', (error) => dieLoudly(plan.name, error));
 

@@ -26,7 +26,7 @@ export class Allocator {
   allocate(bytes: number, alignment: number): number {
     const wanted = Math.max(64, Math.ceil(bytes / 64) * 64);
     for (let i = 0; i < this.#free.length; i += 1) {
-      const stretch = this.#free[i] as Stretch;
+      const stretch = this.#free[i]!;
       const place = Math.ceil(stretch.place / alignment) * alignment;
       const end = stretch.place + stretch.bytes;
       if (place + wanted > end) continue;

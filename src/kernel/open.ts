@@ -15,8 +15,12 @@ export async function openKernelDevice(host: KernelHost, options: KernelDeviceOp
       return await openFuseDevice(host, options);
     case 'ublk':
     case 'nbd':
-      throw new CausewayError('kernel-device-unavailable', `${options.kind} devices are not built into this version yet`, {
-        hint: 'Use `--kernel-device fuse` (or `auto`); `causeway doctor` shows what this host offers.',
-      });
+      throw new CausewayError(
+        'kernel-device-unavailable',
+        `${options.kind} devices are not built into this version yet`,
+        {
+          hint: 'Use `--kernel-device fuse` (or `auto`); `causeway doctor` shows what this host offers.',
+        },
+      );
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { op, Request } from '../block/request.ts';
-import { status } from '../block/status.ts';
+import { type Status, status } from '../block/status.ts';
 import { type NativePath, type Part, type PathLimits, verdict } from '../fabric/contract.ts';
 import { World } from '../io/sim/world.ts';
 import { MultipathDevice, type MultipathOptions } from './device.ts';
@@ -52,7 +52,7 @@ class FakePath implements NativePath {
     this.taken.push(part);
   }
 
-  answer(bits: number, blockStatus: number = status.ok, delay = 0): Part {
+  answer(bits: number, blockStatus: Status = status.ok, delay = 0): Part {
     const part = this.taken.shift();
     assert.ok(part, 'nothing is under way on this path');
     part.verdict = bits;
@@ -121,16 +121,16 @@ function bench(pathCount: number, options: Partial<MultipathOptions> = {}, volat
 
 /** A path is lost: what was under way comes back with these bits, and the path is down. */
 function lose(one: Bench, index: number, bits: number): void {
-  const path = one.paths[index] as FakePath;
+  const path = one.paths[index]!;
   path.open = false;
   one.device.pathChanged(index);
-  while (path.taken.length > 0) path.answer((path.taken[0] as Part).op === op.read ? lostRead : bits);
+  while (path.taken.length > 0) path.answer(path.taken[0]!.op === op.read ? lostRead : bits);
 }
 
 describe('multipath device', () => {
   it('splits a request at the limits and boundaries of the path, covering it exactly once', async () => {
     const one = bench(1);
-    const path = one.paths[0] as FakePath;
+    const path = one.paths[0]!;
     path.limits = { ...path.limits, readBytes: 96 * KIB, boundaryBytes: 128 * KIB };
     one.start(op.read, 100 * KIB, 1000 * KIB);
     const pieces = path.taken.map((part) => [part.offset, part.length, part.buffer]);
@@ -138,9 +138,9 @@ describe('multipath device', () => {
     for (const [offset, length, buffer] of pieces) {
       assert.equal(offset, at);
       assert.equal(buffer, 4096 + at - 100 * KIB);
-      assert.ok((length as number) <= 96 * KIB);
-      assert.equal(Math.floor(at / (128 * KIB)), Math.floor((at + (length as number) - 1) / (128 * KIB)));
-      at += length as number;
+      assert.ok(length! <= 96 * KIB);
+      assert.equal(Math.floor(at / (128 * KIB)), Math.floor((at + length! - 1) / (128 * KIB)));
+      at += length!;
     }
     assert.equal(at, 1100 * KIB);
     path.answerAll();
@@ -152,11 +152,14 @@ describe('multipath device', () => {
   it('ends with the error of the volume, and never sends that part elsewhere', async () => {
     const one = bench(2);
     one.start(op.read, 0, 4096);
-    const [path] = one.paths.filter((candidate) => candidate.taken.length > 0);
+    const path = one.paths.find((candidate) => candidate.taken.length > 0);
     path?.answer(verdict.failed, status.mediumError);
     await one.settle();
     assert.deepEqual(one.ended, [[0, status.mediumError]]);
-    assert.equal(one.paths.reduce((sum, each) => sum + each.taken.length, 0), 0);
+    assert.equal(
+      one.paths.reduce((sum, each) => sum + each.taken.length, 0),
+      0,
+    );
   });
 
   it('sends a lost read again at once on another path', async () => {
@@ -164,7 +167,7 @@ describe('multipath device', () => {
     one.start(op.read, 0, 4096);
     const index = one.paths.findIndex((path) => path.taken.length > 0);
     lose(one, index, ghost);
-    const other = one.paths[1 - index] as FakePath;
+    const other = one.paths[1 - index]!;
     assert.equal(other.taken.length, 1);
     other.answerAll();
     await one.settle();
@@ -175,7 +178,7 @@ describe('multipath device', () => {
     const one = bench(2);
     one.start(op.write, 0, 4096);
     const index = one.paths.findIndex((path) => path.taken.length > 0);
-    const [lost, other] = [one.paths[index] as FakePath, one.paths[1 - index] as FakePath];
+    const [lost, other] = [one.paths[index]!, one.paths[1 - index]!];
     lose(one, index, ghost);
     assert.equal(other.taken.length, 0);
     // Neither the fence of another controller, nor of an earlier life, nor the path's return lets it go.
@@ -218,11 +221,14 @@ describe('multipath device', () => {
     await one.settle(3_600_000);
     assert.deepEqual(one.ended, []);
     assert.equal(one.device.stuck, 5);
-    const path = one.paths[1] as FakePath;
+    const path = one.paths[1]!;
     path.open = true;
     path.epoch = 2;
     one.device.pathChanged(1);
-    assert.deepEqual(path.taken.map((part) => part.offset / 4096), [0, 1, 2, 3, 4]);
+    assert.deepEqual(
+      path.taken.map((part) => part.offset / 4096),
+      [0, 1, 2, 3, 4],
+    );
     path.answerAll();
     await one.settle();
     assert.equal(one.ended.length, 5);
@@ -264,19 +270,28 @@ describe('multipath device', () => {
     one.device.setAccess(0, 'inaccessible');
     one.device.setAccess(1, 'non-optimized');
     for (let i = 0; i < 6; i += 1) one.start(op.read, 0, 4096);
-    assert.deepEqual(one.paths.map((path) => path.taken.length), [0, 0, 6]);
+    assert.deepEqual(
+      one.paths.map((path) => path.taken.length),
+      [0, 0, 6],
+    );
     one.device.setDisabled(2, true);
     for (let i = 0; i < 6; i += 1) one.start(op.read, 0, 4096);
-    assert.deepEqual(one.paths.map((path) => path.taken.length), [0, 6, 6]);
+    assert.deepEqual(
+      one.paths.map((path) => path.taken.length),
+      [0, 6, 6],
+    );
     one.device.setDisabled(2, false);
     one.start(op.read, 0, 4096);
-    assert.deepEqual(one.paths.map((path) => path.taken.length), [0, 6, 7]);
+    assert.deepEqual(
+      one.paths.map((path) => path.taken.length),
+      [0, 6, 7],
+    );
   });
 
   it('leaves a path alone for a while after it answered with a path error', async () => {
     const one = bench(1);
     one.start(op.read, 0, 4096);
-    const path = one.paths[0] as FakePath;
+    const path = one.paths[0]!;
     path.answer(verdict.failed | verdict.pathFault | verdict.retryElsewhere);
     await one.settle(900);
     assert.equal(path.taken.length, 0);
@@ -287,7 +302,7 @@ describe('multipath device', () => {
   it('sends again on the same path after the delay that the array asked for, and not for ever', async () => {
     const one = bench(1);
     one.start(op.read, 0, 4096);
-    const path = one.paths[0] as FakePath;
+    const path = one.paths[0]!;
     for (let tries = 0; tries < 8; tries += 1) {
       path.answer(verdict.failed | verdict.retryHere, status.busy, 300);
       await one.settle(250);
@@ -301,12 +316,12 @@ describe('multipath device', () => {
 
   it('cuts a part anew when the next path takes less at once', async () => {
     const one = bench(2);
-    (one.paths[1] as FakePath).limits = { ...(one.paths[1] as FakePath).limits, readBytes: 16 * KIB };
+    one.paths[1]!.limits = { ...one.paths[1]!.limits, readBytes: 16 * KIB };
     one.device.setDisabled(1, true);
     one.start(op.read, 0, 100 * KIB);
     one.device.setDisabled(1, false);
     lose(one, 0, ghost);
-    const path = one.paths[1] as FakePath;
+    const path = one.paths[1]!;
     const covered = path.taken.map((part) => [part.offset, part.length]).toSorted((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
     let at = 0;
     for (const [offset, length] of covered) {
@@ -322,18 +337,21 @@ describe('multipath device', () => {
 
   it('waits for room when every path is full', async () => {
     const one = bench(1);
-    const path = one.paths[0] as FakePath;
+    const path = one.paths[0]!;
     path.room = 2;
     for (let i = 0; i < 6; i += 1) one.start(op.read, i * 4096, 4096);
     assert.equal(path.taken.length, 2);
     for (let i = 0; i < 6; i += 1) path.answer(verdict.ok);
     await one.settle();
-    assert.deepEqual(one.ended.map(([tag]) => tag), [0, 1, 2, 3, 4, 5]);
+    assert.deepEqual(
+      one.ended.map(([tag]) => tag),
+      [0, 1, 2, 3, 4, 5],
+    );
   });
 
   it('serves more requests than it has slots, in order', async () => {
     const one = bench(1);
-    const path = one.paths[0] as FakePath;
+    const path = one.paths[0]!;
     for (let i = 0; i < 1000; i += 1) one.start(op.write, i * 4096, 4096);
     for (let i = 0; i < 1000; i += 1) path.answer(verdict.ok);
     await one.settle();
@@ -349,7 +367,10 @@ describe('flush', () => {
     for (const path of one.paths) path.answerAll();
     one.start(op.flush, 0, 0);
     await one.settle();
-    assert.deepEqual(one.ended, [[0, 0], [1, 0]]);
+    assert.deepEqual(one.ended, [
+      [0, 0],
+      [1, 0],
+    ]);
   });
 
   it('goes to every controller that acknowledged a write since its last flush, and to no other', async () => {
@@ -358,13 +379,19 @@ describe('flush', () => {
     for (const path of one.paths) path.answerAll();
     await one.settle();
     one.start(op.flush, 0, 0);
-    assert.deepEqual(one.paths.map((path) => path.taken.map((part) => part.op)), [[op.flush], [op.flush], []]);
+    assert.deepEqual(
+      one.paths.map((path) => path.taken.map((part) => part.op)),
+      [[op.flush], [op.flush], []],
+    );
     for (const path of one.paths) path.answerAll();
     await one.settle();
     one.start(op.flush, 0, 0);
     assert.ok(one.paths.every((path) => path.taken.length === 0));
     await one.settle();
-    assert.deepEqual(one.ended.map(([, outcome]) => outcome), [0, 0, 0, 0]);
+    assert.deepEqual(
+      one.ended.map(([, outcome]) => outcome),
+      [0, 0, 0, 0],
+    );
   });
 
   it('fails once when a controller took acknowledged writes with it', async () => {
@@ -374,14 +401,18 @@ describe('flush', () => {
     one.paths[index]?.answerAll();
     await one.settle();
     lose(one, index, ghost);
-    (one.paths[index] as FakePath).open = true;
-    (one.paths[index] as FakePath).epoch = 2;
+    one.paths[index]!.open = true;
+    one.paths[index]!.epoch = 2;
     one.device.pathChanged(index);
     one.start(op.flush, 0, 0);
     await one.settle();
     one.start(op.flush, 0, 0);
     await one.settle();
-    assert.deepEqual(one.ended, [[0, status.ok], [1, status.ioError], [2, status.ok]]);
+    assert.deepEqual(one.ended, [
+      [0, status.ok],
+      [1, status.ioError],
+      [2, status.ok],
+    ]);
   });
 
   it('fails when the controller is lost while it is being flushed', async () => {
@@ -406,6 +437,9 @@ describe('flush', () => {
     one.start(op.flush, 0, 0);
     one.paths[1 - index]?.answerAll();
     await one.settle();
-    assert.deepEqual(one.ended, [[0, status.ok], [1, status.ok]]);
+    assert.deepEqual(one.ended, [
+      [0, status.ok],
+      [1, status.ok],
+    ]);
   });
 });

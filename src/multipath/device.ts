@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts';
 import { BoundedQueue } from '../base/bounded-queue.ts';
 import type { BlockDevice, Geometry, Identity } from '../block/device.ts';
 import { op, type Request, requestFlag } from '../block/request.ts';
-import { status } from '../block/status.ts';
+import { type Status, status } from '../block/status.ts';
 import { type NativePath, Part, type PartOwner, verdict } from '../fabric/contract.ts';
 import type { Io } from '../io/contract.ts';
 import { Alarm } from './alarm.ts';
@@ -154,7 +154,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       if (member === undefined || member.path.controller !== controller) continue;
       if (epoch > member.fencedEpoch) member.fencedEpoch = epoch;
       for (let left = member.held.size; left > 0; left -= 1) {
-        const part = member.held.shift() as Part;
+        const part = member.held.shift()!;
         if (part.epoch > member.fencedEpoch) {
           member.held.push(part);
           continue;
@@ -213,7 +213,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   /** Goes on with a job: issues what there is to issue, waits if it must, ends it when nothing is left. */
   #advance(job: Job): void {
-    const request = job.request as Request;
+    const request = job.request!;
     // Who stands in the line is served in its order, by `#pump`.
     if (job.waiting) return;
     if (!this.#issue(job, request)) {
@@ -245,7 +245,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #newPart(job: Job, request: Request): Part {
-    const part = this.#freeParts.shift() as Part;
+    const part = this.#freeParts.shift()!;
     part.owner = this;
     part.ownerTag = job.index;
     part.request = request;
@@ -271,7 +271,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     if (part.verdict !== verdict.ok) {
       this.#failed(part, member);
     } else {
-      if (part.op === op.flush) this.#ledger.flushed(part.pathIndex, this.#marks[part.index] as number, part.epoch);
+      if (part.op === op.flush) this.#ledger.flushed(part.pathIndex, this.#marks[part.index]!, part.epoch);
       else if (part.op !== op.read && this.#cached(part)) this.#ledger.entered(part.pathIndex, part.epoch);
       this.#decide(part, status.ok);
     }
@@ -331,8 +331,8 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   /** The part's outcome is final: it goes back to the pool, and its request ends with its last part. */
-  #decide(part: Part, outcome: number): void {
-    const job = this.#jobs[part.ownerTag] as Job;
+  #decide(part: Part, outcome: Status): void {
+    const job = this.#jobs[part.ownerTag]!;
     part.request = null;
     part.path = null;
     this.#freeParts.push(part);
@@ -347,7 +347,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     job.request = null;
     const next = this.#line.shift();
     if (next === null) this.#freeJobs.push(job);
-    request.finish(job.status as Request['status']);
+    request.finish(job.status);
     if (next !== null) this.#begin(job, next);
   }
 
@@ -361,7 +361,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     }
     // Every job is looked at once at most: one that still can not issue everything ends the round.
     for (let job = this.#waiting.peek(); job !== null; job = this.#waiting.peek()) {
-      const request = job.request as Request;
+      const request = job.request!;
       if (!this.#issue(job, request)) break;
       this.#waiting.shift();
       job.waiting = false;
@@ -371,14 +371,14 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #sendAgain(index: number): boolean {
-    const part = this.#again.first as Part;
+    const part = this.#again.first!;
     const path = this.paths.member(index).path;
     if (part.length > 0) {
       const fits = partLength(path, part.op, part.offset, part.length);
       if (fits < part.length) {
         // This path takes less at once than the one before: the rest becomes a part of its own.
         if (this.#freeParts.size === 0) return false;
-        const rest = this.#newPart(this.#jobs[part.ownerTag] as Job, part.request as Request);
+        const rest = this.#newPart(this.#jobs[part.ownerTag]!, part.request!);
         rest.offset = part.offset + fits;
         rest.buffer = part.buffer + fits;
         rest.length = part.length - fits;
@@ -397,7 +397,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     for (const member of this.paths.members) {
       if (member === undefined) continue;
       while (member.own.size > 0 && (!member.path.open || member.path.hasRoom)) {
-        const part = member.own.shift() as Part;
+        const part = member.own.shift()!;
         this.#ownCount -= 1;
         if (member.path.open) {
           this.#send(part, member.path, member.index);
@@ -416,7 +416,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
    * Else every controller that holds something uncovered is flushed, each over its own path.
    */
   #flush(job: Job): void {
-    const request = job.request as Request;
+    const request = job.request!;
     // Our own hold, so that the job does not end while its parts are being made.
     job.outstanding = 1;
     if (this.geometry.volatileCache) {
@@ -466,9 +466,10 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #failStranded(): void {
-    for (let part = this.#again.shift(); part !== null; part = this.#again.shift()) this.#decide(part, status.transport);
+    for (let part = this.#again.shift(); part !== null; part = this.#again.shift())
+      this.#decide(part, status.transport);
     for (let left = this.#waiting.size; left > 0; left -= 1) {
-      const job = this.#waiting.shift() as Job;
+      const job = this.#waiting.shift()!;
       job.waiting = false;
       if (job.status === status.ok) job.status = status.transport;
       this.#advance(job);
@@ -486,7 +487,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     }
     this.paths.rebuild();
     for (let left = this.#later.size; left > 0; left -= 1) {
-      const part = this.#later.shift() as Part;
+      const part = this.#later.shift()!;
       if (part.startedAt <= now) {
         this.#again.push(part);
       } else {

@@ -1,4 +1,5 @@
 import type { Request } from '../block/request.ts';
+import { type Status, status } from '../block/status.ts';
 import type { Part } from '../fabric/contract.ts';
 
 /** What the multipath device remembers of a request while its parts are under way. Pooled; made at start-up. */
@@ -10,7 +11,7 @@ export class Job {
   /** Parts that are not decided yet. */
   outstanding = 0;
   /** The worst outcome so far; `ok` until something failed. */
-  status = 0;
+  status: Status = status.ok;
   /** It stands in the line of those that wait for a path, room or parts. */
   waiting = false;
 

@@ -1,9 +1,7 @@
 import type { NativePath } from '../fabric/contract.ts';
 import { PartList } from './job.ts';
-import { type Access, type PathFacts, pathRank, type PathState, pathState, pathStates } from './state.ts';
+import { type Access, type PathFacts, pathRank, type PathState, pathState, pathStateNames } from './state.ts';
 import { DeviceStatistics, pathCounter } from './statistics.ts';
-
-export const pathStateNames = Object.keys(pathStates) as readonly PathState[];
 
 /** One path as a member of a multipath device, on one reactor: the facts of its state, and what waits for it alone. */
 export class Member implements PathFacts {

@@ -79,6 +79,6 @@ export class PathSet {
     const choice = this.#select(candidates, this.#last);
     if (choice === -1) return -1;
     this.#last = choice;
-    return this.#indexes[choice] as number;
+    return this.#indexes[choice]!;
   }
 }

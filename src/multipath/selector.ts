@@ -27,7 +27,7 @@ export const selectors = {
 
 export type SelectorName = keyof typeof selectors;
 
-export const selectorNames = Object.keys(selectors) as readonly SelectorName[];
+export const selectorNames: readonly SelectorName[] = ['queue-depth', 'round-robin'];
 
 export function isSelectorName(text: string): text is SelectorName {
   return Object.hasOwn(selectors, text);

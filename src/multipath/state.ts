@@ -43,6 +43,17 @@ export const pathStates = {
 
 export type PathState = keyof typeof pathStates;
 
+/** Every state; the place in this list stands for it in counters. */
+export const pathStateNames: readonly PathState[] = [
+  'live-optimized',
+  'live-non-optimized',
+  'inaccessible',
+  'connecting',
+  'down',
+  'disabled',
+  'removed',
+];
+
 /** What the array says of a volume on one controller. `optimized` where it reports nothing. */
 export type Access = 'optimized' | 'non-optimized' | 'inaccessible' | 'transitioning' | 'lost';
 

@@ -63,7 +63,7 @@ export class DeviceStatistics {
   }
 
   add(counter: number, amount: number): void {
-    this.counters[counter] = (this.counters[counter] as number) + amount;
+    this.counters[counter] = this.counters[counter]! + amount;
   }
 
   set(counter: number, value: number): void {
@@ -71,7 +71,7 @@ export class DeviceStatistics {
   }
 
   get(counter: number): number {
-    return this.counters[counter] as number;
+    return this.counters[counter]!;
   }
 
   /** A part came back after `took` milliseconds over the path whose counters begin at `base`. */

@@ -18,7 +18,9 @@ const eventfdCall = bind<[number, number]>('int eventfd(unsigned int initial, in
 const readCall = bind<[number, Uint8Array, number]>('int64_t read(int fd, uint8_t *buffer, size_t length)');
 const writeCall = bind<[number, Uint8Array, number]>('int64_t write(int fd, const uint8_t *buffer, size_t length)');
 const ioctlCall = bind<[number, number, number]>('int ioctl(int fd, unsigned long request, uintptr_t argument)');
-const ioctlBytesCall = bind<[number, number, Uint8Array]>('int ioctl(int fd, unsigned long request, uint8_t *argument)');
+const ioctlBytesCall = bind<[number, number, Uint8Array]>(
+  'int ioctl(int fd, unsigned long request, uint8_t *argument)',
+);
 
 /** A descriptor, or -errno. Close-on-exec is always set. */
 export function openPath(path: string, flags: number, mode = 0o600): number {

@@ -12,7 +12,9 @@ type Value = number | bigint | string | null | Uint8Array;
 
 /** Binds one C function by its prototype, e.g. `int close(int fd)`. Start-up only. */
 export function bind<Arguments extends readonly Value[]>(prototype: string): (...args: Arguments) => number {
-  return library.func(prototype) as unknown as (...args: Arguments) => number;
+  // The prototype says what the types say; koffi checks the arguments of every call against it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return library.func(prototype) as (...args: Arguments) => number;
 }
 
 /** errno of the last bound call of this thread that failed. Ask before anything else is called. */
@@ -24,7 +26,7 @@ export function lastErrno(): number {
 export function viewOf(address: number, length: number): ArrayBuffer {
   // koffi aborts the process on a null pointer: refuse it here.
   if (!(address > 0)) throw new CausewayError('assertion', 'a view of no memory was asked for');
-  return koffi.view(BigInt(address), length) as ArrayBuffer;
+  return koffi.view(BigInt(address), length);
 }
 
 /** The error for a failed system call: names the call, what it was about and the errno. */

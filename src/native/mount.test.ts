@@ -16,7 +16,14 @@ test('mountinfo: fields with and without optional ones, and escaped names', () =
 });
 
 test('mountinfo: what is not understood is left out', () => {
-  const lines = ['', 'rubbish', '1 2 3 - 4', '36 35 98:x / /mnt rw - ext3 /dev/root rw', ' - ext3', '1 2 0:1 / /a rw - '];
+  const lines = [
+    '',
+    'rubbish',
+    '1 2 3 - 4',
+    '36 35 98:x / /mnt rw - ext3 /dev/root rw',
+    ' - ext3',
+    '1 2 0:1 / /a rw - ',
+  ];
   for (const line of lines) assert.deepEqual(parseMountInfo(line), [], line);
 });
 

@@ -5,7 +5,9 @@ const SYS_io_uring_setup = 425;
 const SYS_io_uring_enter = 426;
 const SYS_io_uring_register = 427;
 
-const setupCall = bind<[number, number, Uint8Array]>('long syscall(long number, unsigned int entries, uint8_t *params)');
+const setupCall = bind<[number, number, Uint8Array]>(
+  'long syscall(long number, unsigned int entries, uint8_t *params)',
+);
 const enterCall = bind<[number, number, number, number, number, number, number]>(
   'long syscall(long number, int fd, unsigned int submit, unsigned int complete, unsigned int flags, uintptr_t argument, size_t size)',
 );

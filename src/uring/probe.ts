@@ -18,13 +18,21 @@ export function explainRefusal(refused: number): CausewayError {
       // No such switch before Linux 6.6: then a seccomp filter (a container's) is what forbids it.
     }
     if (level === '1' || level === '2') {
-      return new CausewayError('io-uring-unavailable', `io_uring is switched off on this host (${disabledSwitch} is ${level})`, {
-        hint: 'Switch it on: `sysctl kernel.io_uring_disabled=0`.',
-      });
+      return new CausewayError(
+        'io-uring-unavailable',
+        `io_uring is switched off on this host (${disabledSwitch} is ${level})`,
+        {
+          hint: 'Switch it on: `sysctl kernel.io_uring_disabled=0`.',
+        },
+      );
     }
-    return new CausewayError('io-uring-unavailable', 'this process may not use io_uring (a seccomp filter or a container forbids it)', {
-      hint: 'Run outside the container, or allow io_uring_setup, io_uring_enter and io_uring_register in its seccomp profile.',
-    });
+    return new CausewayError(
+      'io-uring-unavailable',
+      'this process may not use io_uring (a seccomp filter or a container forbids it)',
+      {
+        hint: 'Run outside the container, or allow io_uring_setup, io_uring_enter and io_uring_register in its seccomp profile.',
+      },
+    );
   }
   if (refused === errno.ENOSYS) {
     return new CausewayError('io-uring-unavailable', 'this kernel was built without io_uring', {
@@ -55,7 +63,10 @@ export function probeUring(): UringSupport {
   const result = uringRegisterBytes(fd, registerProbe, bytes, count);
   closeDescriptor(fd);
   if (result < 0) {
-    return { refusal: new CausewayError('io-uring-unavailable', `io_uring cannot be probed: ${errnoName(result)}`), missing: [] };
+    return {
+      refusal: new CausewayError('io-uring-unavailable', `io_uring cannot be probed: ${errnoName(result)}`),
+      missing: [],
+    };
   }
   const view = new DataView(bytes.buffer);
   const missing: string[] = [];

@@ -178,7 +178,10 @@ export class Ring {
       const taken = uringEnter(this.fd, this.unsubmitted, 0, 0, 0, 0);
       this.enters += 1;
       if (this.unsubmitted < this.#entries) return;
-      assert(taken >= 0 || taken === -errno.EINTR || taken === -errno.EAGAIN || taken === -errno.EBUSY, 'io_uring_enter');
+      assert(
+        taken >= 0 || taken === -errno.EINTR || taken === -errno.EAGAIN || taken === -errno.EBUSY,
+        'io_uring_enter',
+      );
     }
     throw new CausewayError('assertion', 'the kernel takes no submissions');
   }
@@ -240,10 +243,10 @@ export class Ring {
     for (let i = 0; i < count; i += 1) {
       const at = this.#cqes + ((head + i) & this.#cqMask) * cqeWords;
       sink.onCompletion(
-        words[at + cqe.userLow] as number,
-        words[at + cqe.userHigh] as number,
-        words[at + cqe.res] as number,
-        words[at + cqe.flags] as number,
+        words[at + cqe.userLow]!,
+        words[at + cqe.userHigh]!,
+        words[at + cqe.res]!,
+        words[at + cqe.flags]!,
       );
     }
     if (count > 0) Atomics.store(words, this.#cqHead, tail);

@@ -12,13 +12,20 @@
  * connection may be opened again. A connection that broke or was aborted takes PDUs no more (`reserve` returns -1).
  */
 import { assert } from '../../base/assert.ts';
-import { CausewayError } from '../../base/errors.ts';
 import type { Address, Flushable, Io, Socket, SocketOwner, Task, Timer } from '../../io/contract.ts';
 import { type Breakage, breakage } from './breakage.ts';
+import {
+  type CompleteOptions,
+  connectionDefaults,
+  type ConnectionOptions,
+  type ConnectionOwner,
+  defaultMaxData,
+  type Role,
+} from './connection-contract.ts';
 import { fes, pduFlag, pduType } from './constants.ts';
 import { crc32c, digestBytes } from './digest.ts';
+import { agreeAsController, agreeAsHost } from './negotiation.ts';
 import {
-  alignmentOf,
   ch,
   icReq,
   icResp,
@@ -28,66 +35,15 @@ import {
   writeIcResp,
   writeTermReq,
 } from './pdu.ts';
-import { checkIcReq, checkIcResp, feiOf, fesOf, HeaderRules } from './pdu-check.ts';
+import { feiOf, fesOf, HeaderRules } from './pdu-check.ts';
 import { PduReceiver, type PduSink } from './pdu-receiver.ts';
 import { SendQueue } from './send-queue.ts';
+import { StillbornConnection, stillbornErrno } from './stillborn-connection.ts';
 
-export type Role = 'host' | 'controller';
-
-/** Where a connection tells what happened. No call comes from inside a call of the connection's own methods. */
-export interface ConnectionOwner {
-  /** ICReq and ICResp were exchanged: PDUs may be sent. */
-  onReady(): void;
-  /**
-   * A PDU with a header that is right in itself (types that this role receives; digest, lengths and bounds checked)
-   * stands at `place` in memory. With `dataBytes` > 0 the connection receives nothing more until `receiveData` or
-   * `discardData` was called; the header stays in place until then, otherwise until this returns.
-   */
-  onPdu(type: number, place: number, dataBytes: number): void;
-  /** The payload of `receiveData` is there. `intact` is false if its digest was wrong; the connection goes on. */
-  onData(cookie: number, intact: boolean): void;
-  /** The memory of the payload that was queued with `cookie` is free of the send (once for each `queueWithData`). */
-  onSent(cookie: number): void;
-  /** `reserve` returned -1 before and may succeed now. */
-  onSendRoom(): void;
-  /** It is over; `onDetached` follows. `connection.errno`, `fes` and `fei` tell more. Sends may still be under way. */
-  onBroken(how: Breakage): void;
-  /** No operation refers to any buffer any more. Called once for each `open` or `adopt`. */
-  onDetached(): void;
-}
-
-export interface ConnectionOptions {
-  /** Host: asked for. Controller: agreed to when asked. Bits of `digestBit`. */
-  readonly digests?: number;
-  /** Host: R2Ts of one command that we take at once (1 or more). */
-  readonly maxR2t?: number;
-  /** Controller: MAXH2CDATA, a multiple of 4 and at least 4096. */
-  readonly maxH2cData?: number;
-  /** The most payload one received data PDU may bring. Controller: MAXH2CDATA if left out. */
-  readonly maxData?: number;
-  /** Controller: the most data in one command capsule; `setMaxInCapsule` changes it. */
-  readonly maxInCapsule?: number;
-  /** Size of the receive buffer, bytes. */
-  readonly receiveBytes?: number;
-  /** Room for headers that were not sent yet, bytes. */
-  readonly stagingBytes?: number;
-  /** Pieces (headers, payloads) that can wait to be sent; a power of two. */
-  readonly segments?: number;
-  /** Bound on connecting plus ICReq / ICResp, milliseconds. */
-  readonly handshakeMs?: number;
-  /** TCP_USER_TIMEOUT, milliseconds. */
-  readonly userTimeout?: number;
-}
+export type { ConnectionOptions, ConnectionOwner, Role } from './connection-contract.ts';
 
 const phase = { idle: 0, connecting: 1, handshake: 2, ready: 3, terminating: 4, ending: 5 } as const;
 
-const defaultHandshakeMs = 5000;
-const defaultReceiveBytes = 256 * 1024;
-const defaultStagingBytes = 64 * 1024;
-const defaultSegments = 1024;
-const defaultMaxH2cData = 128 * 1024;
-/** No transfer of ours is larger, and a peer that announces more is not believed. */
-const defaultMaxData = 16 * 1024 * 1024;
 /**
  * How long a termination request may take to leave and the peer to close before we abort. Short, because a host's fence
  * begins only with the abort.
@@ -95,21 +51,6 @@ const defaultMaxData = 16 * 1024 * 1024;
 const terminationMs = 100;
 /** Segments that one PDU can take: header, payload, data digest. */
 const segmentsPerPdu = 3;
-
-/** errno values: EADDRNOTAVAIL and EMFILE. */
-const noSuchAddress = 99;
-const tooManyFiles = 24;
-
-/** Tells of a connection whose socket could not even be made; later, as everything is told. Control. */
-class StillbornConnection implements Task {
-  readonly #connection: Connection;
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-  run(): void {
-    this.#connection.failStillborn();
-  }
-}
 
 export class Connection implements SocketOwner, Flushable, PduSink, Task {
   readonly role: Role;
@@ -129,7 +70,7 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
   fei = 0;
 
   readonly #io: Io;
-  readonly #options: ConnectionOptions;
+  readonly #options: CompleteOptions;
   readonly #rules: HeaderRules;
   readonly #receiver: PduReceiver;
   readonly #sends: SendQueue;
@@ -145,14 +86,11 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     this.role = role;
     this.owner = owner;
     this.#io = io;
-    this.#options = options;
+    const complete: CompleteOptions = { ...connectionDefaults, ...options };
+    this.#options = complete;
     this.#rules = new HeaderRules(role === 'controller');
-    this.#receiver = new PduReceiver(io.memory, this.#rules, options.receiveBytes ?? defaultReceiveBytes, this);
-    this.#sends = new SendQueue(
-      io.memory,
-      options.stagingBytes ?? defaultStagingBytes,
-      options.segments ?? defaultSegments,
-    );
+    this.#receiver = new PduReceiver(io.memory, this.#rules, complete.receiveBytes, this);
+    this.#sends = new SendQueue(io.memory, complete.stagingBytes, complete.segments);
     this.#timer = io.timer(() => this.#expired());
   }
 
@@ -171,14 +109,13 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     assert(this.role === 'host' && this.#phase === phase.idle, 'a connection is opened twice');
     this.#reset();
     this.#phase = phase.connecting;
-    this.#timer.arm(this.#options.handshakeMs ?? defaultHandshakeMs);
+    this.#timer.arm(this.#options.handshakeMs);
     const { userTimeout } = this.#options;
     try {
       this.#socket = this.#io.connect(address, this, userTimeout === undefined ? {} : { userTimeout });
     } catch (error) {
-      // No descriptor is left, or the address is none: to our owner a failure to connect like others, and told like them.
-      if (!(error instanceof CausewayError)) throw error;
-      this.errno = error.code === 'address-not-available' ? -noSuchAddress : -tooManyFiles;
+      // No descriptor is left, or the address is none.
+      this.errno = stillbornErrno(error);
       this.#io.later(new StillbornConnection(this));
     }
   }
@@ -194,7 +131,7 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     assert(this.role === 'controller' && this.#phase === phase.idle, 'a connection is adopted twice');
     this.#reset();
     this.#phase = phase.handshake;
-    this.#timer.arm(this.#options.handshakeMs ?? defaultHandshakeMs);
+    this.#timer.arm(this.#options.handshakeMs);
     this.#socket = socket;
     this.#receive();
   }
@@ -374,7 +311,7 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     }
     this.#phase = phase.handshake;
     const place = this.#sends.reserve(icReq.bytes, 1);
-    writeIcReq(this.#io.memory.view, place, 0, this.#options.digests ?? 0, this.#options.maxR2t ?? 1);
+    writeIcReq(this.#io.memory.view, place, 0, this.#options.digests, this.#options.maxR2t);
     this.#sends.pushHeader(place, icReq.bytes, true);
     this.#markDirty();
     this.#receive();
@@ -425,10 +362,8 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
   onPdu(type: number, place: number, dataBytes: number): void {
     switch (type) {
       case pduType.icReq:
-        this.#icReq(place);
-        return;
       case pduType.icResp:
-        this.#icResp(place);
+        this.#initialize(place);
         return;
       case pduType.h2cTermReq:
       case pduType.c2hTermReq: {
@@ -460,41 +395,28 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     this.owner.onBroken(how);
   }
 
-  #icReq(place: number): void {
+  /** ICReq or ICResp came: from here on digests and alignment are settled. The answer to ICReq has none yet. */
+  #initialize(place: number): void {
     const { view } = this.#io.memory;
-    const fault = checkIcReq(view, place);
-    if (fault !== 0) {
-      this.terminate(fesOf(fault), feiOf(fault));
+    const { digests: offered, maxH2cData } = this.#options;
+    const isController = this.role === 'controller';
+    const agreed = isController ? agreeAsController(view, place, offered) : agreeAsHost(view, place, offered);
+    if (agreed.fault !== 0) {
+      this.terminate(fesOf(agreed.fault), feiOf(agreed.fault));
       this.owner.onBroken(breakage.unsupportedParameter);
       return;
     }
-    const digests = view.getUint8(place + icReq.dgst) & (this.#options.digests ?? 0);
-    this.alignment = alignmentOf(view.getUint8(place + icReq.hpda));
-    this.maxR2t = Math.min(view.getUint32(place + icReq.maxr2t, true), 0xffff_fffe) + 1;
-    const maxH2cData = this.#options.maxH2cData ?? defaultMaxH2cData;
-    const answer = this.#sends.reserve(icResp.bytes, 1);
-    writeIcResp(view, answer, 0, digests, maxH2cData);
-    this.#sends.pushHeader(answer, icResp.bytes, true);
-    this.#markDirty();
-    this.#agreed(digests);
-  }
-
-  #icResp(place: number): void {
-    const { view } = this.#io.memory;
-    const fault = checkIcResp(view, place, this.#options.digests ?? 0);
-    if (fault !== 0) {
-      this.terminate(fesOf(fault), feiOf(fault));
-      this.owner.onBroken(breakage.unsupportedParameter);
-      return;
+    if (isController) {
+      const answer = this.#sends.reserve(icResp.bytes, 1);
+      writeIcResp(view, answer, 0, agreed.digests, maxH2cData);
+      this.#sends.pushHeader(answer, icResp.bytes, true);
+      this.#markDirty();
     }
-    this.alignment = alignmentOf(view.getUint8(place + icResp.cpda));
-    this.maxH2cData = view.getUint32(place + icResp.maxh2cdata, true);
-    this.#agreed(view.getUint8(place + icResp.dgst));
-  }
-
-  #agreed(digests: number): void {
-    this.digests = digests;
-    this.#rules.digests = digests;
+    this.digests = agreed.digests;
+    this.alignment = agreed.alignment;
+    this.maxH2cData = agreed.maxH2cData;
+    this.maxR2t = agreed.maxR2t;
+    this.#rules.digests = agreed.digests;
     this.#rules.initialized = true;
     this.#timer.disarm();
     this.#phase = phase.ready;
@@ -544,7 +466,7 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     if (this.#phase !== phase.connecting && this.#phase !== phase.handshake) return;
     if (this.#io.slip > 0) {
       // We stood still ourselves: the answer may have been here all the time.
-      this.#timer.arm(this.#options.handshakeMs ?? defaultHandshakeMs);
+      this.#timer.arm(this.#options.handshakeMs);
       return;
     }
     this.#break(breakage.handshakeTimeout);
@@ -561,11 +483,10 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     this.#wantsRoom = false;
     this.#termination = false;
     const { maxData, maxH2cData, maxInCapsule } = this.#options;
-    const controllersMax = maxH2cData ?? defaultMaxH2cData;
     this.#rules.initialized = false;
     this.#rules.digests = 0;
-    this.#rules.maxData = maxData ?? (this.role === 'host' ? defaultMaxData : controllersMax);
-    this.#rules.maxInCapsule = maxInCapsule ?? 0;
+    this.#rules.maxData = maxData ?? (this.role === 'host' ? defaultMaxData : maxH2cData);
+    this.#rules.maxInCapsule = maxInCapsule;
     this.#receiver.reset();
     this.#sends.reset();
   }

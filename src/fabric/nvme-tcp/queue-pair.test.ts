@@ -88,27 +88,37 @@ test('the next R2T may come at any time, and of several commands in any order', 
   );
 });
 
-test('a response before the payload has left: the part is given back only when no send refers to its buffer', async () => {
-  const made = await stage(3, 0, {}, 0);
-  // The controller reads nothing: a large send stays under way.
-  made.submit(op.write, 1048576, 1);
+test('a response before the payload has left: the part comes back only when no send refers to its buffer', async () => {
+  const made = await stage(3);
+  const part = made.submit(op.write, 1048576, 1);
   await made.seen(1);
+  made.target.hold = true;
   made.target.sendR2t(made.cid(0), 1, 0, 1048576);
+  await made.world.run({ until: () => made.target.data.length === 1 });
   made.target.respond(made.cid(0), sc.internalError);
-  let early = false;
-  await made.world.run({
-    until: () => {
-      // The world itself checks that memory of a send is neither freed nor written; here only the order is looked at.
-      if (made.ended.length === 1 && made.target.data.length === 0) early = true;
-      return made.ended.length === 1;
-    },
-  });
-  const [part] = made.ended;
-  assert.equal(part?.outcome, sc.internalError);
-  assert.equal(early && made.path.inFlight > 0, false);
-  // The buffer is ours again: nothing of the world objects to its being freed.
-  if (part !== undefined) made.host.memory.free(part.buffer);
-  await made.world.pass(200);
+  await made.world.pass(100);
+  assert.equal(made.ended.length, 0, 'the payload is still being sent');
+  assert.equal(made.path.inFlight, 1);
+  made.target.letGo();
+  await made.world.run({ until: () => made.ended.length === 1 });
+  assert.equal(part.outcome, sc.internalError);
+  assert.equal(made.lost, breakage.none);
+  // Ours again: the world objects to freeing what an operation refers to.
+  made.host.memory.free(part.buffer);
+});
+
+test('a response before the payload has left, then the connection is lost: the response decides', async () => {
+  const made = await stage(3);
+  const part = made.submit(op.write, 1048576, 1);
+  await made.seen(1);
+  made.target.hold = true;
+  made.target.sendR2t(made.cid(0), 1, 0, 1048576);
+  await made.world.run({ until: () => made.target.data.length === 1 });
+  made.target.respond(made.cid(0), sc.internalError);
+  await made.world.pass(100);
+  made.queue.abort(outcome.connectionLost);
+  await made.world.run({ until: () => made.ended.length === 1 });
+  assert.equal(part.outcome, sc.internalError);
 });
 
 test('a command that failed before its R2Ts were answered sends no more', async () => {

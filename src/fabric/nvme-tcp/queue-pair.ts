@@ -6,7 +6,7 @@
  * knows: whether a byte of the command ever left, and that a read or a flush that may still be executed harms nobody.
  */
 import { assert, defined } from '../../base/assert.ts';
-import { op, requestFlag } from '../../block/request.ts';
+import { op } from '../../block/request.ts';
 import type { Address, Io, Task } from '../../io/contract.ts';
 import { type Part, verdict } from '../contract.ts';
 import { type Breakage, breakage } from './breakage.ts';
@@ -16,15 +16,8 @@ import type { Connection } from './connection.ts';
 import { connectDataBytes, writeConnectData } from './connect-data.ts';
 import { cattrNoFlowControl, writeConnectSqe } from './fabrics-sqe.ts';
 import type { NvmePath } from './nvme-path.ts';
-import {
-  dsmRangeBytes,
-  writeDeallocateSqe,
-  writeDsmRange,
-  writeFlushSqe,
-  writeReadSqe,
-  writeWriteSqe,
-  writeWriteZeroesSqe,
-} from './sqe.ts';
+import { writePartCommand } from './part-command.ts';
+import { dsmRangeBytes } from './sqe.ts';
 import { lossOutcomeOf } from './loss.ts';
 import { blockStatusOf, outcome, sc, verdictOf } from './status.ts';
 
@@ -207,32 +200,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
       return;
     }
     const part = defined(this.#parts[slot.tag], 'a command without a part');
-    const path = part.path as NvmePath;
-    const { nsid, blockBytes } = path;
-    // Exact: both are below 2^53 and blockBytes is a power of two.
-    const slba = part.offset / blockBytes;
-    const blocks = part.length / blockBytes;
-    const fua = (part.flags & requestFlag.fua) !== 0;
-    switch (part.op) {
-      case op.read:
-        writeReadSqe(view, at, slot.cid, nsid, slba, blocks, part.length);
-        return;
-      case op.write:
-        writeWriteSqe(view, at, slot.cid, nsid, slba, blocks, part.length, fua, slot.inCapsule);
-        return;
-      case op.flush:
-        writeFlushSqe(view, at, slot.cid, nsid);
-        return;
-      case op.discard:
-        writeDsmRange(view, slot.data, slba, blocks);
-        writeDeallocateSqe(view, at, slot.cid, nsid, 1, slot.inCapsule);
-        return;
-      case op.writeZeroes: {
-        const deallocate = path.deallocatesZeroes && (part.flags & requestFlag.keepAllocated) === 0;
-        writeWriteZeroesSqe(view, at, slot.cid, nsid, slba, blocks, deallocate, fua);
-        return;
-      }
-    }
+    writePartCommand(view, at, slot, part, part.path as NvmePath);
   }
 
   // CommandOwner

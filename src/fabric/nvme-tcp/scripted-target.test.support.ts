@@ -42,6 +42,8 @@ export class ScriptedTarget implements ConnectionOwner {
   broken: Breakage = breakage.none;
   detached = false;
   dataSeen = 0;
+  /** Takes no payload of H2CData until it is let go: what the host sends then stays with the host. */
+  hold = false;
 
   constructor(io: SimIo, options: ConnectionOptions) {
     this.io = io;
@@ -62,7 +64,7 @@ export class ScriptedTarget implements ConnectionOwner {
         datal: dataBytes,
         last: (view.getUint8(place + 1) & pduFlag.lastPdu) !== 0,
       });
-      this.connection.receiveData(this.arrived + datao, 0);
+      if (!this.hold) this.connection.receiveData(this.arrived + datao, 0);
       return;
     }
     const at = place + capsuleCmd.sqe;
@@ -85,6 +87,11 @@ export class ScriptedTarget implements ConnectionOwner {
   }
   onDetached(): void {
     this.detached = true;
+  }
+
+  letGo(): void {
+    this.hold = false;
+    this.connection.discardData();
   }
 
   respond(cid: number, status: number): void {

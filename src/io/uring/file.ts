@@ -85,7 +85,8 @@ function sizeOf(fd: number, path: string, createBytes: number | undefined): numb
     fs.ftruncateSync(fd, createBytes);
     return createBytes;
   }
-  if (!stat.isBlockDevice()) throw systemError('file-open', `${path} is neither a file nor a block device`, errno.EINVAL);
+  if (!stat.isBlockDevice())
+    throw systemError('file-open', `${path} is neither a file nor a block device`, errno.EINVAL);
   const name = fs.realpathSync(path).split('/').at(-1) ?? '';
   return Number(fs.readFileSync(`/sys/class/block/${name}/size`, 'utf8')) * 512;
 }

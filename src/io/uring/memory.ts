@@ -1,5 +1,14 @@
 /** The reactor's memory as one mapping: the kernel writes to it, so it must never move. */
-import { adviseHugePages, copyMemory, dropPages, fillMemory, mapAnonymous, pageBytes, unmap, viewOf } from '../../native/mapping.ts';
+import {
+  adviseHugePages,
+  copyMemory,
+  dropPages,
+  fillMemory,
+  mapAnonymous,
+  pageBytes,
+  unmap,
+  viewOf,
+} from '../../native/mapping.ts';
 import { Allocator } from '../allocator.ts';
 import type { Memory } from '../contract.ts';
 

@@ -78,8 +78,8 @@ export class UringSocket implements Socket, CompletionHandler, Task {
     let total = 0;
     let at = this.#message + msghdrBytes + 8;
     for (let i = 0; i < count; i += 1) {
-      const address = base + (places[i] as number);
-      const length = lengths[i] as number;
+      const address = base + places[i]!;
+      const length = lengths[i]!;
       view.setUint32(at, address >>> 0, true);
       view.setUint32(at + 4, (address / 0x1_0000_0000) | 0, true);
       view.setUint32(at + 8, length, true);

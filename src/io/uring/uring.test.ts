@@ -9,29 +9,25 @@ const memoryBytes = 256 * 1024 * 1024;
 const limit = 20_000;
 
 for (const wide of [false, true]) {
-  ioContractTests(
-    `uring, ${wide ? 128 : 64}-byte submissions`,
-    () => {
-      const near = new Reactor('near', new UringIo({ memoryBytes, wide, entries: 64 }));
-      const far = new Reactor('far', new UringIo({ memoryBytes, entries: 1024 }));
-      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'causeway-'));
-      return {
-        io: near.io,
-        other: far.io,
-        host: '127.0.0.1',
-        overflowBytes: 64 * 1024 * 1024,
-        path: (name) => path.join(folder, name),
-        run: (work) => runBoth(near.io, far.io, work),
-        close: () => {
-          near.io.close();
-          far.io.close();
-          fs.rmSync(folder, { recursive: true });
-          return Promise.resolve();
-        },
-      };
-    },
-    [1, 2, 3],
-  );
+  ioContractTests(`uring, ${wide ? 128 : 64}-byte submissions`, () => {
+    const near = new Reactor('near', new UringIo({ memoryBytes, wide, entries: 64 }));
+    const far = new Reactor('far', new UringIo({ memoryBytes, entries: 1024 }));
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'causeway-'));
+    return {
+      io: near.io,
+      other: far.io,
+      host: '127.0.0.1',
+      overflowBytes: 64 * 1024 * 1024,
+      path: (name) => path.join(folder, name),
+      run: (work) => runBoth(near.io, far.io, work),
+      close: () => {
+        near.io.close();
+        far.io.close();
+        fs.rmSync(folder, { recursive: true });
+        return Promise.resolve();
+      },
+    };
+  }, [1, 2, 3]);
 }
 
 /** Two reactors on one thread, one batch of each in turn: neither may sleep while the other has work. */

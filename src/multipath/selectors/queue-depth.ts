@@ -10,7 +10,7 @@ export function queueDepth(candidates: readonly Candidate[], last: number): numb
   let least = Number.POSITIVE_INFINITY;
   let index = last + 1 >= count ? 0 : last + 1;
   for (let step = 0; step < count; step += 1) {
-    const candidate = candidates[index] as Candidate;
+    const candidate = candidates[index]!;
     if (candidate.inFlight < least && candidate.hasRoom) {
       best = index;
       least = candidate.inFlight;

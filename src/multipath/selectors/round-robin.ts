@@ -5,7 +5,7 @@ export function roundRobin(candidates: readonly Candidate[], last: number): numb
   const count = candidates.length;
   for (let step = 1; step <= count; step += 1) {
     const index = (last + step) % count;
-    if ((candidates[index] as Candidate).hasRoom) return index;
+    if (candidates[index]!.hasRoom) return index;
   }
   return -1;
 }

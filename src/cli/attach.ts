@@ -1,0 +1,62 @@
+/** `causeway attach`: a volume of an array, by URL, as a device of this host. */
+import type { Command } from 'commander';
+import { checkInstanceName, isInstanceName } from '../host/runtime-dir.ts';
+import { runInBackground } from './background.ts';
+import { addDeviceOptions, attachOptions, type DeviceOptions, seconds } from './options.ts';
+import { serve } from './serve.ts';
+import { verb, type Verbs } from './verb.ts';
+
+interface AttachVerbOptions extends DeviceOptions {
+  readonly name?: string;
+  readonly grace: number;
+  readonly force?: boolean;
+  readonly background?: boolean;
+  readonly json?: boolean;
+}
+
+export function addAttach(program: Command, { context, args }: Verbs): void {
+  const command = verb(program, 'attach <url...>', 'make a volume of an array a block device of this host', [
+    'causeway attach nvme+tcp://192.0.2.1,192.0.2.2/nqn.2014-08.org.example:array # two paths, until Ctrl-C',
+    "causeway attach 'nvme+tcp://192.0.2.1/nqn.2014-08.org.example:array?nsid=3' --name db --background",
+    'causeway attach mem:4g --name scratch # a RAM disk',
+  ])
+    .option('--name <name>', 'name of the device; made from the URL when left out')
+    .option('--background', 'return when the device is usable, and go on serving it')
+    .option('--read-only', 'refuse writes')
+    .option('--grace <seconds>', 'how long holders of the device may take to go', seconds('--grace'), 10_000)
+    .option('--force', 'the first Ctrl-C ends it, also in use: holders get input/output errors')
+    .option('--host-nqn <nqn>', 'name of this host towards the array; that of /etc/nvme when left out')
+    .option('--host-id <uuid>', 'identifier of this host towards the array');
+  addDeviceOptions(command).action(async (urls: string[], options: AttachVerbOptions) => {
+    const name = options.name ?? nameFromUrl(urls[0] ?? '');
+    checkInstanceName(name);
+    if (options.background === true && !context.background) {
+      // The name is spelled out, so that the child cannot come to another one.
+      const ready = await runInBackground(name, ['attach', '--name', name, ...args.slice(1)]);
+      context.stdout.line(options.json === true ? ready.json : ready.device);
+      return;
+    }
+    await serve(context, {
+      name,
+      kind: 'attach',
+      arrays: [],
+      device: { urls, options: attachOptions(name, options) },
+      grace: options.grace,
+      force: options.force === true,
+      json: options.json === true,
+    });
+  });
+}
+
+/**
+ * A name for a device that was given none: the last part of the subsystem's name, with the namespace where it is not the
+ * first. `nqn.2014-08.org.example:array?nsid=3` becomes `array-3`.
+ */
+export function nameFromUrl(url: string): string {
+  const [place = '', query = ''] = url.split('?');
+  const last = place.split(/[/:]/).findLast((part) => part !== '') ?? '';
+  const nsid = /(?:^|&)nsid=([1-9]\d*)(?:&|$)/.exec(query)?.[1];
+  const words = `${last.toLowerCase()}${nsid === undefined || nsid === '1' ? '' : `-${nsid}`}`;
+  const name = words.replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '').slice(0, 32);
+  return isInstanceName(name) ? name : 'volume';
+}

@@ -1,0 +1,13 @@
+/** The command line's entry: runs it, and lets the process end by itself when nothing is left to do. */
+import { realContext } from './context.ts';
+import { run } from './program.ts';
+
+/** Everything was taken down by now; what still keeps the process is stuck. Milliseconds. */
+const lingering = 10_000;
+
+// Not process.exit: it aborts or hangs while a reactor sits in a system call.
+process.exitCode = await run(process.argv.slice(2), realContext());
+setTimeout(() => {
+  process.stderr.write(`causeway: something keeps the process from ending; it is killed (${process.exitCode ?? 0} was its exit code)\n`);
+  process.kill(process.pid, 'SIGKILL');
+}, lingering).unref();

@@ -1,0 +1,102 @@
+/** A device for people, from the top to the bottom: device, kernel device, volume, paths. */
+import { formatCount, formatDuration, formatSize } from '../base/units.ts';
+import type { DeviceView, PathView } from '../host/view.ts';
+import { pathRank, pathStates } from '../multipath/state.ts';
+import { counted, printable, table } from './text.ts';
+
+function fact(name: string, value: string): string {
+  return `  ${name.padEnd(14)}  ${printable(value)}`.trimEnd();
+}
+
+/** Microseconds for people; nothing has happened where it is 0. */
+function latency(microseconds: number): string {
+  return microseconds > 0 ? formatDuration(microseconds / 1000) : '–';
+}
+
+export function pathTable(paths: readonly PathView[]): string[] {
+  const columns = [
+    { title: '#', right: true },
+    { title: 'PATH' },
+    { title: 'STATE' },
+    { title: 'CNTLID', right: true },
+    { title: 'IN FLIGHT', right: true },
+    { title: 'READS', right: true },
+    { title: 'WRITES', right: true },
+    { title: 'MEAN', right: true },
+    { title: 'MAX', right: true },
+    { title: 'ERRORS', right: true },
+    { title: 'LOST', right: true },
+    { title: 'REASON' },
+  ];
+  return table(
+    columns,
+    paths.map((path, index) => {
+      const { counters } = path;
+      return [
+        String(index + 1),
+        path.id,
+        path.state,
+        path.cntlid < 0 ? '–' : String(path.cntlid),
+        String(counters.inFlight),
+        formatCount(counters.reads),
+        formatCount(counters.writes),
+        latency(counters.latencyMean),
+        latency(counters.latencyMax),
+        String(counters.errors),
+        String(path.losses),
+        path.reason === '' && pathRank(path.state) === 0 ? (pathStates[path.state]?.meaning ?? '') : path.reason,
+      ];
+    }),
+  );
+}
+
+function servedText(view: DeviceView): string[] {
+  const { counters } = view;
+  const served = counters.reads + counters.writes;
+  const lines = [
+    fact('served', `${formatCount(counters.reads)} reads (${formatSize(counters.readBytes)}), ` +
+      `${formatCount(counters.writes)} writes (${formatSize(counters.writtenBytes)}), ${formatCount(counters.flushes)} flushes, ` +
+      `${formatCount(counters.discards)} discards, ${formatCount(counters.writeZeroes)} write zeroes`),
+    fact('latency', `mean ${latency(served === 0 ? 0 : counters.latencySum / served)}, longest ${latency(counters.latencyMax)}`),
+    fact('errors', `${counters.errors}, ${counted(counters.retries, 'part')} sent again`),
+  ];
+  if (counters.waiting > 0) {
+    lines.push(fact('waiting', `${counted(counters.waiting, 'request')} for ${formatDuration(counters.waitingFor)}: no path lives or has room`));
+  }
+  if (counters.held > 0 || counters.everHeld > 0) {
+    lines.push(fact('held writes', `${counters.held} now, ${counters.everHeld} ever: of unknown outcome, until their controller is fenced`));
+  }
+  for (const fence of view.fences) {
+    lines.push(fact('fence', `${fence.path} (controller ${fence.cntlid}) by ${fence.by}, ${formatDuration(fence.remaining)} at most`));
+  }
+  return lines;
+}
+
+export function showText(view: DeviceView): string[] {
+  const live = view.paths.filter((path) => pathRank(path.state) > 0).length;
+  const flags = [view.readOnly ? 'read-only' : 'read and write'];
+  if (view.volatileCache) flags.push('volatile write cache');
+  const waits = view.noPathRetry < 0 ? 'I/O waits for ever while no path lives' : `I/O waits ${formatDuration(view.noPathRetry)} while no path lives`;
+  const ghost =
+    view.ghostWrites === 'strict'
+      ? 'strict: writes of unknown outcome wait for a fence'
+      : 'NONE: a late write of a lost controller may bring back old data';
+  const lines = [
+    printable(`${view.name}  ${view.device}  ${formatSize(view.sizeBytes)}  ${view.state}`),
+    fact('kernel device', [view.kernelDevice ?? 'none', view.transport, view.link].filter((part) => part !== '').join(', ')),
+    ...view.notes.map((note) => fact('note', note)),
+    fact('volume', [view.identity, view.model.trim(), view.serial.trim()].filter((part) => part !== '').join(', ')),
+    fact('blocks', `${view.blockBytes} bytes, ${flags.join(', ')}`),
+    fact('process', `${view.pid}, ${counted(view.reactors, 'reactor')}, ${formatSize(view.payloadBytes)} of payload memory, since ${view.since}`),
+    ...servedText(view),
+  ];
+  if (view.paths.length === 0) return [...lines, fact('paths', 'none: the volume is of this host')];
+  return [
+    ...lines,
+    fact('multipath', `${view.selector}; ${waits}`),
+    fact('ghost writes', ghost),
+    fact('array', `${view.paths[0]?.subsystem ?? ''}, namespace ${view.paths[0]?.nsid ?? ''}`),
+    fact('paths', `${live} of ${view.paths.length} live`),
+    ...pathTable(view.paths).map((line) => `    ${line}`),
+  ];
+}

@@ -1,0 +1,154 @@
+/**
+ * A filter as people type it: `KIND[=PART[,PART…]]`, where a part is `NAME:VALUE`, a name alone for what is only switched
+ * on, or, first and alone, the value that matters most.
+ *
+ *     delay=20ms                       delay=read:5ms,flush:20ms,jitter:1ms,seed:7
+ *     error=medium-error,ops:read+write,from:1m,to:2m,skip:10,count:3,rate:0.01,after,seed:7
+ *     stats
+ *     trace=4096
+ */
+import { CausewayError } from '../base/errors.ts';
+import { parseDuration, parseSize } from '../base/units.ts';
+import { status, statusName } from '../block/status.ts';
+import type { DelayOptions } from './delay.ts';
+import type { ErrorOptions } from './error.ts';
+import { type OpName, opNames } from './filter.ts';
+import { type FilterSpec, filterKinds } from './spec.ts';
+
+/** The parts of one filter: each is taken once, and none may be left over. */
+class Parts {
+  readonly #text: string;
+  readonly #parts = new Map<string, string>();
+  /** The first part, if it has no name. */
+  readonly first: string | null;
+
+  constructor(text: string, list: string, hasFirst: boolean, flags: readonly string[]) {
+    this.#text = text;
+    let first: string | null = null;
+    for (const [index, part] of (list === '' ? [] : list.split(',')).entries()) {
+      const at = part.indexOf(':');
+      if (at === -1 && !flags.includes(part)) {
+        if (index > 0 || !hasFirst || part === '') throw this.wrong(`"${part}" is not understood`);
+        first = part;
+        continue;
+      }
+      const name = at === -1 ? part : part.slice(0, at);
+      if (this.#parts.has(name)) throw this.wrong(`"${name}" stands there twice`);
+      this.#parts.set(name, at === -1 ? '' : part.slice(at + 1));
+    }
+    this.first = first;
+  }
+
+  wrong(what: string): CausewayError {
+    return new CausewayError('invalid-argument', `the filter "${this.#text}" is not possible: ${what}`, {
+      hint: 'Write it like delay=20ms, error=io-error,rate:0.01, stats or trace=1024; docs/filters/ has a page for each.',
+    });
+  }
+
+  take(name: string): string | null {
+    const value = this.#parts.get(name) ?? null;
+    this.#parts.delete(name);
+    return value;
+  }
+
+  number(name: string): number | null {
+    const text = this.take(name);
+    if (text === null) return null;
+    if (!/^\d{1,15}(\.\d{1,15})?$/.test(text)) throw this.wrong(`"${text}" is no number`);
+    return Number(text);
+  }
+
+  duration(name: string): number | null {
+    const text = this.take(name);
+    return text === null ? null : parseDuration(text);
+  }
+
+  size(name: string): number | null {
+    const text = this.take(name);
+    return text === null ? null : parseSize(text);
+  }
+
+  end(): void {
+    const [left] = this.#parts.keys();
+    if (left !== undefined) throw this.wrong(`"${left}" is not known`);
+  }
+}
+
+function operation(parts: Parts, text: string): OpName {
+  const name = text === 'write-zeroes' ? 'writeZeroes' : opNames.find((known) => known === text);
+  if (name === undefined) throw parts.wrong(`"${text}" is no operation`);
+  return name;
+}
+
+const operationTexts = ['read', 'write', 'flush', 'discard', 'write-zeroes'];
+
+/** An option only if it was given: what is left out keeps the filter's default. */
+function given<Name extends string, Value>(name: Name, value: Value | null): { [key in Name]?: Value } {
+  return value === null ? {} : ({ [name]: value } as { [key in Name]: Value });
+}
+
+function parseDelay(parts: Parts): DelayOptions {
+  const byOp: Partial<Record<OpName, number>> = {};
+  for (const text of operationTexts) {
+    const milliseconds = parts.duration(text);
+    if (milliseconds !== null) byOp[operation(parts, text)] = milliseconds;
+  }
+  const all = parts.first === null ? null : parseDuration(parts.first);
+  return { ...given('all', all), byOp, ...given('jitter', parts.duration('jitter')), ...given('seed', parts.number('seed')) };
+}
+
+type StatusName = keyof typeof status;
+
+function outcome(parts: Parts, text: string): StatusName {
+  const names = Object.keys(status) as StatusName[];
+  const name = names.find((each) => each !== 'ok' && statusName[status[each]] === text);
+  if (name === undefined) throw parts.wrong(`"${text}" is no status (${statusName.slice(1).join(', ')})`);
+  return name;
+}
+
+function parseError(parts: Parts): ErrorOptions {
+  const ops = parts.take('ops');
+  const after = parts.take('after');
+  return {
+    ...given('status', parts.first === null ? null : outcome(parts, parts.first)),
+    ...given('ops', ops === null ? null : ops.split('+').map((text) => operation(parts, text))),
+    ...given('from', parts.size('from')),
+    ...given('to', parts.size('to')),
+    ...given('skip', parts.number('skip')),
+    ...given('count', parts.number('count')),
+    ...given('rate', parts.number('rate')),
+    ...given('seed', parts.number('seed')),
+    when: after === null ? 'before' : 'after',
+  };
+}
+
+/** @throws CausewayError `invalid-argument`, `invalid-duration`, `invalid-size` */
+export function parseFilter(text: string): FilterSpec {
+  const at = text.indexOf('=');
+  const kind = at === -1 ? text : text.slice(0, at);
+  const list = at === -1 ? '' : text.slice(at + 1);
+  const known = filterKinds.find((each) => each === kind);
+  const parts = new Parts(text, list, known !== 'stats', known === 'error' ? ['after'] : []);
+  const spec = ((): FilterSpec => {
+    switch (known) {
+      case 'delay':
+        return { kind: known, ...parseDelay(parts) };
+      case 'error':
+        return { kind: known, ...parseError(parts) };
+      case 'stats':
+        return { kind: known };
+      case 'trace':
+        return { kind: known, ...given('entries', entriesOf(parts)) };
+      default:
+        throw parts.wrong(`there is no "${kind}" (there are: ${filterKinds.join(', ')})`);
+    }
+  })();
+  parts.end();
+  return spec;
+}
+
+function entriesOf(parts: Parts): number | null {
+  if (parts.first === null) return null;
+  if (!/^\d{1,9}$/.test(parts.first)) throw parts.wrong(`"${parts.first}" is no number of entries`);
+  return Number(parts.first);
+}

@@ -1,0 +1,125 @@
+/** What is written to the kernel device is what is read from it, and holes are holes; both transports, both blocks. */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { test } from 'node:test';
+import { run, shell } from '../support/commands.ts';
+import { needs, transports, trial } from '../support/fuse-trial.ts';
+
+const MiB = 1024 * 1024;
+
+function queueValue(device: string, entry: string): number {
+  return Number(fs.readFileSync(`/sys/block/${device.slice('/dev/'.length)}/${entry}`, 'utf8'));
+}
+
+/** fio: writes random mixed sizes at random places, then reads everything back and compares checksums. */
+async function verify(device: string, blockBytes: number, seconds: number): Promise<void> {
+  await run(
+    'fio',
+    '--name=verify',
+    `--filename=${device}`,
+    '--ioengine=io_uring',
+    '--direct=1',
+    '--rw=randrw',
+    `--bsrange=${blockBytes}-131072`,
+    `--blockalign=${blockBytes}`,
+    '--iodepth=32',
+    '--verify=crc32c',
+    '--verify_fatal=1',
+    '--randseed=4711',
+    '--time_based',
+    `--runtime=${seconds}`,
+  );
+}
+
+for (const transport of transports) {
+  for (const blockBytes of [512, 4096]) {
+    test(`${transport}, ${blockBytes}-byte blocks: data`, needs(transport, 'fio', 'blkdiscard'), async (context) => {
+      const { host, open, directory } = await trial(context, transport, { sizeBytes: 64 * MiB, blockBytes });
+      const { path } = await open();
+      assert.equal(queueValue(path, 'queue/logical_block_size'), blockBytes);
+      assert.equal(queueValue(path, 'loop/dio'), 1);
+      assert.equal(queueValue(path, 'size') * 512, 64 * MiB);
+      assert.equal(queueValue(path, 'ro'), 0);
+
+      await shell(`dd if=/dev/urandom of=${directory}/data bs=1M count=64 status=none`);
+      await shell(`dd if=${directory}/data of=${path} bs=1M oflag=direct status=none`);
+      await shell(`dd if=${path} bs=128k iflag=direct status=none | cmp - ${directory}/data`);
+      await shell(`dd if=${path} bs=${blockBytes} skip=100 count=333 iflag=direct status=none > ${directory}/part`);
+      await shell(`cmp -i ${100 * blockBytes}:0 -n ${333 * blockBytes} ${directory}/data ${directory}/part`);
+      // Through the page cache, with a flush at the end.
+      await shell(`dd if=${directory}/data of=${path} bs=64k conv=fsync status=none && cmp ${path} ${directory}/data`);
+
+      // Zeroes by command, and a discard: the kernel sends both as a hole, and both have to read as zeroes.
+      const start = 16 * blockBytes;
+      await shell(`blkdiscard -z -o ${start} -l ${MiB} ${path} && blkdiscard -o ${8 * MiB} -l ${MiB} ${path}`);
+      await shell(`cmp -i ${start}:0 -n ${MiB} ${path} /dev/zero && cmp -i ${8 * MiB}:0 -n ${MiB} ${path} /dev/zero`);
+      await shell(`cmp -n ${start} ${path} ${directory}/data`);
+      const after = start + MiB;
+      await shell(`cmp -i ${after} -n ${8 * MiB - after} ${path} ${directory}/data`);
+
+      await verify(path, blockBytes, 3);
+      const reactor = host.workers[0];
+      const { counts } = await reactor!.ask({ kind: 'counts' }, 'counts');
+      assert.ok(counts[2]! > 0, 'flushes');
+      assert.equal(counts[3], 0, 'a hole is never a discard');
+      assert.ok(counts[4]! >= 2, 'write-zeroes');
+    });
+  }
+
+  test(`${transport}: two reactors, small payloads, few entries`, needs(transport, 'fio'), async (context) => {
+    const { host, open } = await trial(context, transport, { sizeBytes: 64 * MiB, reactors: 2 });
+    const { path } = await open({ payloadBytes: 32 * 1024, entriesPerQueue: 2 });
+    await verify(path, 512, 3);
+    for (const [index, worker] of host.workers.entries()) {
+      const { counts, largest } = await worker.ask({ kind: 'counts' }, 'counts');
+      // Which reactor a request goes to is the kernel's business; under this load each gets some.
+      assert.ok(counts[0]! + counts[1]! > 0, `reactor ${index} served nothing`);
+      assert.ok(largest <= 32 * 1024);
+    }
+  });
+
+  test(`${transport}: a device that cannot write zeroes`, needs(transport, 'blkdiscard'), async (context) => {
+    const { host, open } = await trial(context, transport, { sizeBytes: 64 * MiB, withoutWriteZeroes: true });
+    const { path } = await open();
+    assert.equal(queueValue(path, 'queue/discard_max_bytes'), 0, 'nobody wants a discard that writes');
+    await shell(`dd if=/dev/urandom of=${path} bs=1M count=8 oflag=direct status=none`);
+    await shell(`blkdiscard -z -o 512 -l 4194304 ${path} && cmp -i 512:0 -n 4194304 ${path} /dev/zero`);
+    const { counts } = await host.workers[0]!.ask({ kind: 'counts' }, 'counts');
+    assert.deepEqual(counts.slice(3), [0, 0]);
+    const device = `/sys/block/${path.slice('/dev/'.length)}`;
+    assert.ok(fs.existsSync(device));
+  });
+
+  test(`${transport}: a read-only volume`, needs(transport), async (context) => {
+    const { open } = await trial(context, transport, { sizeBytes: 4 * MiB, readOnly: true });
+    const { path } = await open();
+    assert.equal(queueValue(path, 'ro'), 1);
+    await shell(`cmp -n ${4 * MiB} ${path} /dev/zero`);
+    await assert.rejects(shell(`dd if=/dev/zero of=${path} bs=4k count=1 oflag=direct status=none`));
+  });
+
+  test(`${transport}: growing and shrinking`, needs(transport), async (context) => {
+    const { host, open } = await trial(context, transport, { sizeBytes: 8 * MiB, capacityBytes: 32 * MiB });
+    const device = await open();
+    await assert.rejects(device.resize(32 * MiB), { code: 'kernel-device-failed' }, 'the volume has not grown');
+    await host.all({ kind: 'resize', sizeBytes: 32 * MiB });
+    await device.resize(32 * MiB);
+    assert.equal(queueValue(device.path, 'size') * 512, 32 * MiB);
+    await shell(`dd if=/dev/urandom of=${device.path} bs=1M seek=31 count=1 oflag=direct status=none`);
+    await host.all({ kind: 'resize', sizeBytes: 4 * MiB });
+    await device.resize(4 * MiB);
+    assert.equal(queueValue(device.path, 'size') * 512, 4 * MiB);
+    await assert.rejects(shell(`dd if=/dev/zero of=${device.path} bs=1M seek=4 count=1 oflag=direct status=none`));
+  });
+
+  test(`${transport}: errors of the volume reach the application`, needs(transport), async (context) => {
+    const { host, open } = await trial(context, transport, { sizeBytes: 8 * MiB });
+    const { path } = await open();
+    const read = `dd if=${path} of=/dev/null bs=4k count=1 iflag=direct status=none`;
+    await shell(read);
+    await host.all({ kind: 'fail', status: 1 });
+    await assert.rejects(shell(read), /Input\/output error/);
+    await host.all({ kind: 'fail', status: null });
+    await shell(read);
+  });
+}
