@@ -19,6 +19,7 @@ const ROOMS = [
   'host',
   'array',
   'demo',
+  'library',
   'daemon',
   'cli',
 ];

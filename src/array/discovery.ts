@@ -13,8 +13,10 @@ import { discoveryNqn } from '../fabric/nvme-tcp/nqn.ts';
 import type { Controller } from './controller.ts';
 import type { Port } from './port.ts';
 
-/** Transport requirements: no secure channel is needed. */
-const treqNotRequired = 2;
+/**
+ * TREQ: secure channels are not spoken of ("not required" would make hosts try one), and SQ flow control may be off.
+ */
+const treq = 4;
 
 export function discoveryLog(controller: Controller): DataView {
   const { subsystem } = controller;
@@ -37,7 +39,7 @@ function entryOf(port: Port, kind: number, subnqn: string): DiscoveryEntry {
     trtype: trtype.tcp,
     adrfam: port.advertised.host.includes(':') ? adrfam.ipv6 : adrfam.ipv4,
     subtype: kind,
-    treq: treqNotRequired,
+    treq,
     portid: port.portid,
     cntlid: cntlidDynamic,
     asqsz: port.subsystem.config.limits.maxAdminQueueEntries,

@@ -4,7 +4,7 @@
  */
 import { op, requestFlag } from '../block/request.ts';
 import { type Status, status } from '../block/status.ts';
-import { ioOpcode } from '../fabric/nvme-tcp/constants.ts';
+import { dsmMaxRanges, ioOpcode } from '../fabric/nvme-tcp/constants.ts';
 import {
   dsmRangeBlocks,
   dsmRangeBytes,
@@ -15,6 +15,7 @@ import {
   sqeDsmRanges,
   sqeFua,
   sqeNsid,
+  sqeSglLength,
   sqeSlba,
 } from '../fabric/nvme-tcp/sqe.ts';
 import type { Command } from './command.ts';
@@ -100,7 +101,11 @@ export class IoHandler implements CommandHandler {
     // Only Deallocate does anything; the other attributes are hints that may be ignored.
     command.deallocates = sqeDsmDeallocates(view, at);
     command.rangeAt = 0;
-    command.dataLength = command.ranges * dsmRangeBytes;
+    // Hosts may bring the whole list of 256 ranges, however many of them count: Linux always does.
+    command.dataLength = sqeSglLength(view, at);
+    if (command.dataLength < command.ranges * dsmRangeBytes || command.dataLength > dsmMaxRanges * dsmRangeBytes) {
+      return sc.dataSglLengthInvalid;
+    }
     return checkSgl(queue, view, at, command.dataLength, false);
   }
 

@@ -3,7 +3,7 @@
  * offset and length works for any log.
  */
 import type { GetLogPageCommand } from '../fabric/nvme-tcp/admin-sqe.ts';
-import { type AnaLog, anaLogSize, writeAnaLog } from '../fabric/nvme-tcp/ana-log.ts';
+import { type AnaLog, anaLogBytes, writeAnaLog } from '../fabric/nvme-tcp/ana-log.ts';
 import { ccrLogBytes, ccrStatus, writeCcrLog } from '../fabric/nvme-tcp/ccr-log.ts';
 import { adminOpcode, ioOpcode, logPageId, lspAnaRgo, lspCcrRmc, nsidAll } from '../fabric/nvme-tcp/constants.ts';
 import { namespaceListBytes, writeChangedNamespaces } from '../fabric/nvme-tcp/namespace-list.ts';
@@ -80,9 +80,10 @@ function makeLog(controller: Controller, wanted: GetLogPageCommand): DataView | 
       return effects(controller);
     case logPageId.ana: {
       const groupsOnly = (wanted.lsp & lspAnaRgo) !== 0;
-      const data = anaLog(controller);
-      const log = blank(anaLogSize(data, groupsOnly));
-      writeAnaLog(log, 0, data, groupsOnly);
+      // As long as it can become, so that a host may read it in parts without knowing how long it is.
+      const { config } = controller.subsystem;
+      const log = blank(anaLogBytes(config.anaGroups, config.limits.maxNamespaces));
+      writeAnaLog(log, 0, anaLog(controller), groupsOnly);
       return log;
     }
     case logPageId.crossControllerReset: {

@@ -104,6 +104,22 @@ const wrongIo: readonly (readonly [name: string, status: number, write: Write, d
     (view, at, cid) => writeDeallocateSqe(view, at, cid, 1, 2, true),
     { inCapsule: ranges([0, 8], [blocks, 1]) },
   ],
+  [
+    'fewer ranges than are counted',
+    0x00f,
+    (view, at, cid) => {
+      writeDeallocateSqe(view, at, cid, 1, 3, true);
+      view.setUint32(at + sqe.sglLength, 32, true);
+    },
+  ],
+  [
+    'more ranges than there can be',
+    0x00f,
+    (view, at, cid) => {
+      writeDeallocateSqe(view, at, cid, 1, 3, false);
+      view.setUint32(at + sqe.sglLength, 4112, true);
+    },
+  ],
   ['a second Connect', 0x00c, (view, at, cid) => writeConnectSqe(view, at, cid, 2, 32, 0, 0)],
 ];
 

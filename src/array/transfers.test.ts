@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fes } from '../fabric/nvme-tcp/constants.ts';
 import {
+  sqe,
   writeDeallocateSqe,
   writeDsmRange,
   writeReadSqe,
@@ -130,14 +131,21 @@ describe('data travels', () => {
       assert.ok(await zeroes(1, 31));
       assert.ok(!(await zeroes(0, 1)));
       assert.equal(array.stats.volumes[0]?.allocatedBytes, 33 * 4096);
-      const ranges = new Uint8Array(3 * 16);
+      // More than the three that count, as Linux sends them.
+      const ranges = new Uint8Array(256 * 16).fill(0xff);
       const view = new DataView(ranges.buffer);
       writeDsmRange(view, 0, 32, 8);
       writeDsmRange(view, 16, 50, 0);
       writeDsmRange(view, 32, 60, 4);
-      const { status } = await queue.submit((sqe, at, cid) => writeDeallocateSqe(sqe, at, cid, 1, 3, true), {
-        inCapsule: ranges,
-      });
+      const { status } = await queue.submit(
+        (entry, at, cid) => {
+          writeDeallocateSqe(entry, at, cid, 1, 3, true);
+          entry.setUint32(at + sqe.sglLength, ranges.length, true);
+        },
+        {
+          inCapsule: ranges,
+        },
+      );
       assert.equal(status, 0);
       assert.ok((await zeroes(32, 8)) && (await zeroes(60, 4)));
       assert.ok(!(await zeroes(50, 1)));

@@ -178,6 +178,23 @@ const TABLE = {
   // array
   'no-such-port': row(EXIT.notFound, '`causeway array show NAME` lists the ports of the array.'),
 
+  // library: how a request of `volume.read` and the like ended; each stands for a status of a request
+  'io-failed': row(EXIT.failure, 'Look at the array and at the events of the volume; the data of the range is uncertain.'),
+  'medium-error': row(EXIT.failure, 'The array lost the data of this range: restore it from a backup.'),
+  'not-supported': row(EXIT.refused, 'The volume does not do this; do without it.'),
+  'no-space': row(EXIT.refused, 'The array is out of space: add some, or free some with discard.'),
+  'read-only': row(EXIT.refused, 'Attach or serve the volume writable, if it may be written to.'),
+  'reservation-conflict': row(EXIT.refused, 'Another host holds a reservation on the volume: let it release it first.'),
+  'invalid-request': row(
+    EXIT.usage,
+    'Give offset and length as multiples of the block size (`blockBytes`) within the volume (`sizeBytes`).',
+  ),
+  'no-path': row(EXIT.unreachable, 'Check the network and the array, or restore a path with `restorePath`.'),
+  'io-timed-out': row(EXIT.unreachable, 'Whoever answers for the volume did not do so in time: look there.'),
+  'volume-gone': row(EXIT.notFound, 'The volume was closed or forced away; attach it again.'),
+  'too-many-requests': row(EXIT.busy, 'Wait for some of the requests that are under way, then try again.'),
+  'volume-in-use': row(EXIT.busy, 'Close what is served from the volume first, or close the volume with `force`.'),
+
   // cli
   'unknown-command': row(EXIT.usage, '`causeway --help` lists the commands.'),
   'unknown-option': row(EXIT.usage, '`causeway COMMAND --help` lists the options of a command.'),

@@ -6,7 +6,7 @@ import { callControl } from '../host/control-client.ts';
 import { checkInstanceName } from '../host/runtime-dir.ts';
 import { faultRequest, faultWords } from './array-faults.ts';
 import { arrayText } from './array-text.ts';
-import { oneOf, pick, seconds, size, wholeNumber } from './options.ts';
+import { oneOf, pick, seconds, size, wholeNumber, withDefault } from './options.ts';
 import { serve } from './serve.ts';
 import { verb, type Verbs } from './verb.ts';
 
@@ -41,7 +41,7 @@ export function addArray(program: Command, verbs: Verbs): void {
     .option('--address <list>', 'where the ports listen, separated by commas', addressList)
     .option('--port <n>', 'TCP port of all of them; 0 takes free ones', wholeNumber('--port', 0, 65535), 4420)
     .option('--ports <n>', 'how many ports, on 127.0.0.1, 127.0.0.2, … (4)', wholeNumber('--ports', 1, 64))
-    .option('--size <size>', 'size of the volume', size('--size'), 1024 ** 3)
+    .addOption(withDefault('--size <size>', 'size of the volume', size('--size'), 1024 ** 3, '1g'))
     .option('--file <path>', 'keep the volume in this file, made if it does not exist; in memory when left out')
     .option('--block-size <bytes>', '512 or 4096', oneOf('--block-size', ['512', '4096']), '4096')
     .option('--nqn <nqn>', 'name of the subsystem')

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { checkInstanceName, isInstanceName } from '../host/runtime-dir.ts';
 import { runInBackground } from './background.ts';
-import { addDeviceOptions, attachOptions, type DeviceOptions, seconds } from './options.ts';
+import { addDeviceOptions, attachOptions, type DeviceOptions, graceOption } from './options.ts';
 import { serve } from './serve.ts';
 import { verb, type Verbs } from './verb.ts';
 
@@ -23,7 +23,7 @@ export function addAttach(program: Command, { context, args }: Verbs): void {
     .option('--name <name>', 'name of the device; made from the URL when left out')
     .option('--background', 'return when the device is usable, and go on serving it')
     .option('--read-only', 'refuse writes')
-    .option('--grace <seconds>', 'how long holders of the device may take to go', seconds('--grace'), 10_000)
+    .addOption(graceOption())
     .option('--force', 'the first Ctrl-C ends it, also in use: holders get input/output errors')
     .option('--host-nqn <nqn>', 'name of this host towards the array; that of /etc/nvme when left out')
     .option('--host-id <uuid>', 'identifier of this host towards the array');

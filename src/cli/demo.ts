@@ -2,7 +2,16 @@
 import type { Command } from 'commander';
 import { CausewayError } from '../base/errors.ts';
 import { checkInstanceName } from '../host/runtime-dir.ts';
-import { addDeviceOptions, attachOptions, type DeviceOptions, oneOf, seconds, size, wholeNumber } from './options.ts';
+import {
+  addDeviceOptions,
+  attachOptions,
+  type DeviceOptions,
+  graceOption,
+  oneOf,
+  size,
+  wholeNumber,
+  withDefault,
+} from './options.ts';
 import { serve } from './serve.ts';
 import { verb, type Verbs } from './verb.ts';
 
@@ -26,10 +35,10 @@ export function addDemo(program: Command, { context }: Verbs): void {
     'causeway demo --json # one JSON object a line, for scripts',
   ])
     .option('--name <name>', 'name of the device', 'demo')
-    .option('--size <size>', 'size of the volume', size('--size'), 1024 ** 3)
+    .addOption(withDefault('--size <size>', 'size of the volume', size('--size'), 1024 ** 3, '1g'))
     .option('--ports <n>', 'ports of the array, on 127.0.0.1, 127.0.0.2, …', wholeNumber('--ports', 1, 64), 4)
     .option('--block-size <bytes>', '512 or 4096', oneOf('--block-size', ['512', '4096']), '4096')
-    .option('--grace <seconds>', 'how long holders of the device may take to go', seconds('--grace'), 10_000)
+    .addOption(graceOption())
     .option('--force', 'the first Ctrl-C ends it, also in use: holders get input/output errors');
   addDeviceOptions(command).action(async (options: DemoOptions) => {
     checkInstanceName(options.name);

@@ -7,7 +7,7 @@ import { callControl } from '../host/control-client.ts';
 import { placesOf } from '../host/runtime-dir.ts';
 import { askHolders, askInstance } from './ask.ts';
 import { isBusyError } from './ending.ts';
-import { seconds } from './options.ts';
+import { graceOption } from './options.ts';
 import { describeHolders } from './reporter.ts';
 import { verb, type Verbs } from './verb.ts';
 
@@ -30,7 +30,7 @@ export function addDetach(program: Command, verbs: Verbs): void {
     'causeway detach demo --force # at once: those who use it get input/output errors',
   ])
     .option('--force', 'also while it is used: holders get input/output errors')
-    .option('--grace <seconds>', 'how long those who use it may take to go', seconds('--grace'), 10_000)
+    .addOption(graceOption())
     .action((name: string, options: Options) => detach(verbs, name, options));
 }
 

@@ -1,9 +1,26 @@
 /** Values of options: from words to numbers, each refused with a sentence that names the option. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { CausewayError } from '../base/errors.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
 import type { AttachOptions } from '../host/contract.ts';
 import { isSelectorName, type SelectorName, selectorNames } from '../multipath/selector.ts';
+
+/** An option with a default that the help shows as a user would write it. */
+export function withDefault<T>(
+  flags: string,
+  description: string,
+  parse: (text: string) => T,
+  value: T,
+  written: string,
+): Option {
+  return new Option(flags, description).argParser(parse).default(value, written);
+}
+
+/** How long holders may take to go, for every verb that ends a device. */
+export function graceOption(): Option {
+  const description = 'how long those who use the device may take to go';
+  return withDefault('--grace <seconds>', description, seconds('--grace'), 10_000, '10');
+}
 
 /** A whole number from `least` to `most`. */
 export function wholeNumber(option: string, least: number, most: number): (text: string) => number {

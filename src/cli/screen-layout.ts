@@ -26,6 +26,8 @@ export interface ScreenState {
 /** Below this width some columns are left out, and below `narrow` most. */
 const medium = 76;
 const narrow = 56;
+/** From here on there is room for reasons. */
+const wide = 96;
 
 export function layoutScreen(state: ScreenState, columns: number, rows: number): Line[] {
   const head = [...heading(state, columns), plain('')];
@@ -56,19 +58,19 @@ function heading(state: ScreenState, columns: number): Line[] {
   const { waiting, waitingFor, held } = view.counters;
   const inFlight = view.paths.reduce((sum, path) => sum + path.counters.inFlight, 0);
   const latency = rates.latency > 0 ? formatDuration(rates.latency / 1000) : '–';
-  const wide = columns >= medium;
-  const split = (reads: string, writes: string): string => (wide ? `  (read ${reads}, write ${writes})` : '');
+  const isWide = columns >= medium;
+  const split = (reads: string, writes: string): string => (isWide ? `  (read ${reads}, write ${writes})` : '');
   const first: Span[] = [
     span(state.title, 'bold'),
     span('  '),
     span(view.device === '' ? view.state : view.device, 'cyan'),
-    span(`  ${formatSize(view.sizeBytes)}  `),
-    span(`${live} of ${counted(view.paths.length, 'path')} live`, health),
+    span(columns >= narrow ? `  ${formatSize(view.sizeBytes)}  ` : '  '),
+    span(`${live} of ${columns >= narrow ? counted(view.paths.length, 'path') : view.paths.length} live`, health),
   ];
-  if (wide) first.push(span(`  up ${formatDuration(uptime)}`, 'dim'));
+  if (isWide) first.push(span(`  up ${formatDuration(uptime)}`, 'dim'));
   return [
     first,
-    ...(wide ? [[span(`${printable(view.transport)}  ${view.selector}  ${printable(view.model)}`, 'dim')]] : []),
+    ...(isWide ? [[span(`${printable(view.transport)}  ${view.selector}  ${printable(view.model)}`, 'dim')]] : []),
     plain(''),
     [
       span('I/O per second  ', 'dim'),
@@ -135,7 +137,7 @@ const pathColumns: readonly PathColumn[] = [
     from: medium,
     cell: (_path, _index, _rates, port) => span(port ?? '', port === 'open' ? 'plain' : 'yellow'),
   },
-  { title: '', right: false, from: medium, cell: (path) => span(printable(path.reason), 'dim') },
+  { title: '', right: false, from: wide, cell: (path) => span(printable(path.reason), 'dim') },
 ];
 
 function pathTable(state: ScreenState, columns: number): Line[] {

@@ -184,8 +184,12 @@ class Serving {
     const urls = device.urls.length > 0 || board === null ? device.urls : [board.array.url];
     this.reporter.starting(`attaching ${urls.join(' ')}…`);
     const attachment = await start.step(host.attach(urls, device.options));
-    // Gone already at an orderly end; this is for what went wrong in between.
-    this.#undo.add('detaching the device', () => attachment.detach({ force: true }));
+    let gone = false;
+    void attachment.gone.then(() => (gone = true));
+    // Gone already at every end that was asked for; this is for what goes wrong in between.
+    this.#undo.add('detaching the device', async () => {
+      if (!gone) await attachment.detach({ force: true });
+    });
     start.check();
     return { instance: { name, kind, attachment, board, since }, array: board?.array ?? null };
   }

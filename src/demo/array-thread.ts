@@ -2,6 +2,8 @@
  * The embedded array as a thread of this process, for the demonstration, `causeway array`, tests and benchmarks:
  * `const array = await startArray({ ports: 4 })`, then `array.url` is what to attach.
  */
+import { createHash, randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { CausewayError } from '../base/errors.ts';
 import type { ArrayOptions as ArrayConfigOptions } from '../array/config.ts';
 import type { ArrayStats } from '../array/array.ts';
@@ -62,6 +64,15 @@ function portAddresses(options: ArrayOptions): { host: string; port: number }[] 
   return Array.from({ length: count }, (_unused, index) => ({ host: `127.0.0.${index + 1}`, port: options.port ?? 0 }));
 }
 
+/**
+ * Volumes get their identity from the serial number. One in memory is a new one each time; one in a file is the same
+ * volume whenever that file is served.
+ */
+function defaultSerial(file: string | undefined): string {
+  const seed = file === undefined ? randomBytes(16) : Buffer.from(path.resolve(file));
+  return `CW${createHash('sha256').update(seed).digest('hex').slice(0, 16).toUpperCase()}`;
+}
+
 /** Starts the array on a reactor of its own. @throws CausewayError `address-in-use`, `io-uring-unavailable`, … */
 export async function startArray(options: ArrayOptions, cpu?: number): Promise<ArrayHandle> {
   const addresses = portAddresses(options);
@@ -76,7 +87,7 @@ export async function startArray(options: ArrayOptions, cpu?: number): Promise<A
       },
     ],
     subnqn: options.subsystem ?? defaultSubsystem,
-    ...(options.serial === undefined ? {} : { serial: options.serial }),
+    serial: options.serial ?? defaultSerial(options.file),
     ccrl: options.crossControllerReset === false ? 0 : 4,
     cqt: options.commandQuiesceTime ?? 0,
     ...options.advanced,

@@ -1,4 +1,5 @@
 /** The host as the command line and the library use it: from a URL to a served kernel device, in this process. */
+import type { FilterSpec } from '../filters/spec.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
 import type { SelectorName } from '../multipath/selector.ts';
 import type { DeviceView, HolderView, HostEvent } from './view.ts';
@@ -28,6 +29,8 @@ export interface AttachOptions {
   /** Host NQN and identifier; by default those of /etc/nvme, or made from the machine's id. */
   readonly hostNqn?: string;
   readonly hostId?: string;
+  /** In front of the device, on its reactors: the first is the first to see a request. */
+  readonly filters?: readonly FilterSpec[];
 }
 
 /** A volume that is attached and, unless `kernelDevice` is `none`, served as a kernel device. */

@@ -4,9 +4,10 @@ import { defined } from '../base/assert.ts';
 import { CausewayError } from '../base/errors.ts';
 import { pageBudget } from './payload-budget.ts';
 import type { QueuePlan, ServedQueues } from '../kernel/contract.ts';
+import type { BridgeMessage } from './bridge-device.ts';
 import type { AttachOptions, Attachment, Host } from './contract.ts';
 import { closeSource, openSource } from './open-source.ts';
-import { parseSource } from './source.ts';
+import { type BridgeListener, parseSource, type Source } from './source.ts';
 import { ReactorThread } from './reactor-thread.ts';
 import { type EventMessage, fromThread } from './rpc.ts';
 import { ServedVolume } from './served-volume.ts';
@@ -19,6 +20,8 @@ export interface HostOptions {
   readonly reactors?: number;
   /** How long a reactor looks for more work before it sleeps, microseconds. */
   readonly spinMicroseconds?: number;
+  /** The CPU of each reactor, in their order; where none is given the kernel chooses. */
+  readonly cpus?: readonly number[];
   /** Payload memory of all kernel devices together. */
   readonly payloadBudget?: number;
 }
@@ -26,7 +29,7 @@ export interface HostOptions {
 const entry = new URL('./reactor-entry.js', import.meta.url);
 
 /** Starts the reactors. @throws CausewayError `io-uring-unavailable`, `out-of-memory` */
-export async function startHost(options: HostOptions = {}): Promise<Host> {
+export async function startHost(options: HostOptions = {}): Promise<CausewayHost> {
   const host = new CausewayHost(options);
   try {
     await host.start(options.reactors ?? 1);
@@ -46,7 +49,7 @@ export class CausewayHost implements Host {
   readonly #volumes = new Map<number, ServedVolume>();
   readonly #listeners = new Set<(event: HostEvent) => void>();
   readonly #queues = new Map<string, (failure: string | null) => void>();
-  readonly #bridges = new Map<number, (reactor: number, body: unknown) => void>();
+  readonly #bridges = new Map<number, BridgeListener>();
   #nextDevice = 1;
 
   constructor(options: HostOptions) {
@@ -60,7 +63,12 @@ export class CausewayHost implements Host {
     }
     const spinMicroseconds = this.#options.spinMicroseconds ?? 0;
     for (let index = 0; index < count; index += 1) {
-      const plan = { name: `reactor-${index}`, io: { wide: true, spinMicroseconds } };
+      const cpu = this.#options.cpus?.[index];
+      const plan = {
+        name: `reactor-${index}`,
+        io: { wide: true, spinMicroseconds },
+        ...(cpu === undefined ? {} : { cpu }),
+      };
       this.reactors.push(await ReactorThread.start(plan, entry, (event) => this.#onEvent(index, event)));
     }
     const [lead, ...others] = this.reactors;
@@ -100,13 +108,18 @@ export class CausewayHost implements Host {
     this.#listeners.add(listener);
   }
 
-  emit(event: Omit<HostEvent, 'at'>): void {
+  emit(event: Omit<HostEvent, 'at'>): HostEvent {
     const whole = { at: new Date().toISOString(), ...event };
     for (const listener of this.#listeners) listener(whole);
+    return whole;
   }
 
-  async attach(urls: readonly string[], options: AttachOptions): Promise<Attachment> {
-    const source = await parseSource(urls, options);
+  async attach(urls: readonly string[], options: AttachOptions): Promise<ServedVolume> {
+    return await this.attachSource(await parseSource(urls, options), options);
+  }
+
+  /** As `attach`, for what no URL names. */
+  async attachSource(source: Source, options: AttachOptions): Promise<ServedVolume> {
     const opened = await openSource(this, source, options);
     const volume = new ServedVolume(this, opened, options);
     this.#volumes.set(opened.device, volume);
@@ -136,7 +149,7 @@ export class CausewayHost implements Host {
   /** Queue servers that ended before anybody asked. */
   readonly #early = new Map<string, { failure: string | null }>();
 
-  onBridge(device: number, listener: (reactor: number, body: unknown) => void): void {
+  onBridge(device: number, listener: BridgeListener): void {
     this.#bridges.set(device, listener);
   }
 
@@ -160,9 +173,11 @@ export class CausewayHost implements Host {
       case 'lead':
         this.#onLead(fromThread<LeadEvent>(body));
         return;
-      case 'bridge':
-        this.#bridges.get(fromThread<{ device: number }>(body).device)?.(reactor, body);
+      case 'bridge': {
+        const { device, message } = fromThread<{ device: number; message: BridgeMessage }>(body);
+        this.#bridges.get(device)?.(reactor, message);
         return;
+      }
       case 'queue-ended': {
         const { server, failure } = fromThread<{ server: number; failure: string | null }>(body);
         const key = `${reactor}/${server}`;
@@ -177,8 +192,9 @@ export class CausewayHost implements Host {
   }
 
   #onVolume(reactor: number, event: VolumeEvent): void {
-    if (event.kind === 'path-state' || event.kind === 'path-refused') {
-      this.#volumes.get(event.device)?.onPathEvent(reactor, event);
+    if (event.kind !== 'path-state' && event.kind !== 'path-refused') return;
+    for (const volume of this.#volumes.values()) {
+      if (volume.source.multipath === event.device) volume.onPathEvent(reactor, event);
     }
   }
 

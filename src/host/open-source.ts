@@ -1,12 +1,15 @@
 /** Opens what a URL names as a device on every reactor, and closes it again. */
+import { randomUUID } from 'node:crypto';
 import type { Geometry, Identity } from '../block/device.ts';
 import { maxTransferBytes } from '../block/device.ts';
 import type { FileDeviceOptions } from '../block/file-device.ts';
 import type { MemoryDeviceOptions } from '../block/memory-device.ts';
 import { defined } from '../base/assert.ts';
+import { checkFilters } from '../filters/spec.ts';
 import { mapStore } from '../io/uring/store.ts';
 import { flushLedgerBytes } from '../multipath/flush-ledger.ts';
 import { DeviceStatistics, statisticsBytes } from '../multipath/statistics.ts';
+import { bridgeCellsBytes } from './bridge-cells.ts';
 import type { AttachOptions } from './contract.ts';
 import type { CausewayHost } from './host.ts';
 import { claimIdentity, type IdentityClaim } from './identity-claim.ts';
@@ -30,49 +33,86 @@ export interface OpenSource {
   /** By reactor. */
   readonly statistics: readonly DeviceStatistics[];
   readonly claim: IdentityClaim;
+  /** The multipath device behind it, by number; null where there is none. */
+  readonly multipath: number | null;
+  /** When the kernel device is taken away by force: ends what only the program itself could answer. */
+  readonly abandon: () => void;
 }
+
+const noClaim: IdentityClaim = { release: () => {} };
 
 /** How long attaching may take unless said otherwise, milliseconds. */
 const attachTimeout = 15_000;
 
 /** @throws CausewayError of whatever is wrong with the source */
 export async function openSource(host: CausewayHost, source: Source, options: AttachOptions): Promise<OpenSource> {
+  checkFilters(options.filters ?? []);
+  const opened = await openUnfiltered(host, source, options);
+  try {
+    if (options.filters !== undefined && options.filters.length > 0) {
+      await host.callAll('device.filter', () => ({ device: opened.device, filters: options.filters }));
+    }
+    return opened;
+  } catch (error) {
+    await closeSource(host, opened);
+    throw error;
+  }
+}
+
+async function openUnfiltered(host: CausewayHost, source: Source, options: AttachOptions): Promise<OpenSource> {
   switch (source.kind) {
     case 'memory':
       return await openLocal(host, source.kind, options, (device) => {
-        const memory: MemoryDeviceOptions = { name: `device-${device}`, ...source.options };
-        return ['device.memory', { device, options: memory, place: mapStore(memory.sizeBytes) }];
+        const name = `device-${device}`;
+        const memory: MemoryDeviceOptions = { name, id: `mem.${randomUUID()}`, ...source.options };
+        const order = { device, options: memory, place: mapStore(memory.sizeBytes) };
+        return ['device.memory', () => order];
       });
     case 'file':
       return await openLocal(host, source.kind, options, (device) => {
         const file: FileDeviceOptions = source.options;
-        return ['device.file', { device, options: file }];
+        return ['device.file', () => ({ device, options: file })];
       });
-    case 'bridge':
-      return await openLocal(host, source.kind, options, (device) => {
-        host.onBridge(device, source.onRequests);
-        return ['device.bridge', { device, ...source.options }];
+    case 'bridge': {
+      const opened = await openLocal(host, source.kind, options, (device) => {
+        const cells = host.reactors.map(() => new SharedArrayBuffer(bridgeCellsBytes));
+        host.onBridge(device, source.connect(device, cells));
+        const order = (reactor: number): unknown => ({ device, ...source.options, cells: defined(cells[reactor], 'cells') });
+        return ['device.bridge', order];
       });
+      return { ...opened, abandon: source.abandon };
+    }
+    case 'alias':
+      return await openAlias(host, source.of, options);
     case 'nvme':
       return await openFabric(host, source, options);
   }
+}
+
+/** Another door to a device that stands already: it has filters and a kernel device of its own, and no claim. */
+async function openAlias(host: CausewayHost, of: OpenSource, options: AttachOptions): Promise<OpenSource> {
+  const device = host.newDevice();
+  const order = { device, of: of.device, readOnly: options.readOnly === true };
+  const [opened] = await host.callAll<OpenedDevice>('device.alias', () => order);
+  return { ...of, device, geometry: defined(opened, 'a device').geometry, kind: 'alias', claim: noClaim };
 }
 
 async function openLocal(
   host: CausewayHost,
   kind: Source['kind'],
   options: AttachOptions,
-  order: (device: number) => [method: string, argument: unknown],
+  order: (device: number) => [method: string, argument: (reactor: number) => unknown],
 ): Promise<OpenSource> {
   const device = host.newDevice();
   const [method, argument] = order(device);
-  const [opened] = await host.callAll<OpenedDevice>(method, () => argument);
-  const { geometry, identity } = defined(opened, 'a device');
   try {
+    const [opened] = await host.callAll<OpenedDevice>(method, argument);
+    const { geometry, identity } = defined(opened, 'a device');
     const claim = claimIdentity(identity.id, options.name);
     const base = { device, geometry, identity, kind, subsystem: '', nsid: 0, associations: [], pathIds: [] };
-    return { ...base, statistics: [], claim };
+    return { ...base, statistics: [], claim, multipath: null, abandon: () => {} };
   } catch (error) {
+    host.offBridge(device);
     await host.callAll('device.close', () => device);
     throw error;
   }
@@ -119,6 +159,8 @@ async function openFabric(
       pathIds: attached.associations.map((view) => `${view.host}:${view.port}`),
       statistics: buffers.map((buffer) => new DeviceStatistics(buffer)),
       claim,
+      multipath: device,
+      abandon: () => {},
     };
   } catch (error) {
     claim?.release();
@@ -130,6 +172,7 @@ async function openFabric(
 /** Closes it on every reactor. No request may be under way. */
 export async function closeSource(host: CausewayHost, source: OpenSource): Promise<void> {
   await host.callAll('device.close', () => source.device);
+  if (source.kind === 'alias') return;
   if (source.associations.length > 0) await host.lead.call('volume.release', source.associations);
   for (const association of source.associations) host.associations.delete(association);
   host.offBridge(source.device);

@@ -6,10 +6,12 @@ import { FileDevice, type FileDeviceOptions } from '../block/file-device.ts';
 import { MemoryDevice, type MemoryDeviceOptions } from '../block/memory-device.ts';
 import { FabricLead } from '../fabric/nvme-tcp/lead.ts';
 import { FabricReactor } from '../fabric/nvme-tcp/reactor-side.ts';
+import { type FilteredDevice, type FilterSpec, putFilters } from '../filters/spec.ts';
 import { knownStores, type StorePlace } from '../io/uring/store.ts';
 import type { QueuePlan } from '../kernel/contract.ts';
 import { makeQueueServer } from '../kernel/queue-server.ts';
 import type { SelectorName } from '../multipath/selector.ts';
+import { AliasDevice } from './alias-device.ts';
 import { BridgeDevice, type BridgeOptions } from './bridge-device.ts';
 import { Lead, ownLink, portLink, type ReactorPort } from './fabric-link.ts';
 import { type GeneratorPlan, runGenerator } from './generator.ts';
@@ -29,6 +31,7 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
   const devices = new Map<number, BlockDevice>();
   const channels = new Map<number, DirectChannel>();
   const bridges = new Map<number, BridgeDevice>();
+  const filters = new Map<number, FilteredDevice>();
   const volumes = new VolumeReactor(io, (event) => emit('volume', event));
   let fabric: FabricReactor | null = null;
   let lead: VolumeLead | null = null;
@@ -96,12 +99,23 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     },
     'bridge.done': async (order: { device: number; done: readonly number[] }) =>
       bridges.get(order.device)?.onDone(order.done),
+    'bridge.alive': async (device: number) => bridges.get(device)?.onAlive(),
+    'bridge.abandon': async (device: number) => bridges.get(device)?.abandon(),
+    'device.alias': async (order: { device: number; of: number; readOnly: boolean }) =>
+      open(order.device, new AliasDevice(deviceOf(order.of), order.readOnly)),
+    'device.filter': async (order: { device: number; filters: readonly FilterSpec[] }) => {
+      const filtered = putFilters(io, deviceOf(order.device), order.filters);
+      filters.set(order.device, filtered);
+      open(order.device, filtered.device);
+    },
+    'filter.report': async (device: number) => filters.get(device)?.report() ?? [],
     'device.close': async (number: number) => {
       await channels.get(number)?.close();
       channels.delete(number);
       await devices.get(number)?.close();
       devices.delete(number);
       bridges.delete(number);
+      filters.delete(number);
       volumes.drop(number);
     },
 

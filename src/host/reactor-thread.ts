@@ -3,7 +3,8 @@ import { type MessagePort, Worker } from 'node:worker_threads';
 import { CausewayError } from '../base/errors.ts';
 import type { UringIoOptions } from '../io/uring/io.ts';
 import { ringDoorbell } from '../native/descriptors.ts';
-import { Caller, type EventMessage, type ToMain } from './rpc.ts';
+import { viewOf } from '../native/mapping.ts';
+import { Caller, type CallMessage, type EventMessage, noAnswer, type ToMain } from './rpc.ts';
 
 export interface ReactorPlan {
   readonly name: string;
@@ -16,12 +17,21 @@ export interface ReactorPlan {
 const startTimeout = 10_000;
 const endTimeout = 5_000;
 
+/** What a reactor says of itself when it has come up. */
+export interface StartedReactor {
+  readonly doorbell: number;
+  readonly clock: number;
+  readonly memory: { readonly address: number; readonly bytes: number };
+}
+
 export class ReactorThread {
   readonly name: string;
   readonly #worker: Worker;
   readonly #caller: Caller;
   #doorbell = -1;
   #clockOffset = 0;
+  #place = { address: 0, bytes: 0 };
+  #memory: Uint8Array | null = null;
   #ended = false;
   readonly #exit: Promise<void>;
 
@@ -55,9 +65,10 @@ export class ReactorThread {
   /** @throws CausewayError `io-uring-unavailable`, `out-of-memory` */
   static async start(plan: ReactorPlan, entry: URL, onEvent: (event: EventMessage) => void): Promise<ReactorThread> {
     const thread = new ReactorThread(plan, entry, onEvent);
-    const started = thread.call<{ doorbell: number; clock: number }>('start', null);
-    const { doorbell, clock } = await bounded(started, startTimeout, `the reactor ${plan.name} does not start`);
+    const started = thread.call<StartedReactor>('start', null);
+    const { doorbell, clock, memory } = await bounded(started, startTimeout, `the reactor ${plan.name} does not start`);
     thread.#doorbell = doorbell;
+    thread.#place = memory;
     thread.#clockOffset = performance.now() - clock;
     return thread;
   }
@@ -74,6 +85,12 @@ export class ReactorThread {
     return performance.now() - this.#clockOffset;
   }
 
+  /** The reactor's memory. Only places that the reactor has lent to the main thread may be touched. */
+  get memory(): Uint8Array {
+    this.#memory ??= new Uint8Array(viewOf(this.#place.address, this.#place.bytes));
+    return this.#memory;
+  }
+
   get doorbell(): number {
     return this.#doorbell;
   }
@@ -81,6 +98,12 @@ export class ReactorThread {
   call<Result>(method: string, argument: unknown, transfer: readonly MessagePort[] = []): Promise<Result> {
     if (this.#ended) return Promise.reject(new CausewayError('assertion', `the reactor ${this.name} has ended`));
     return this.#caller.call<Result>(method, argument, transfer);
+  }
+
+  /** As `call`, for what has no answer: an error in it is a fatal one of the reactor. */
+  tell(method: string, argument: unknown): void {
+    const message: CallMessage = { call: noAnswer, method, argument };
+    this.post(message);
   }
 
   /** Ends the loop. Everything on the reactor was closed before. Resolves when the thread is gone. */

@@ -11,6 +11,9 @@ export interface CallMessage {
   readonly argument: unknown;
 }
 
+/** The number of calls that get no answer. */
+export const noAnswer = 0;
+
 export interface AnswerMessage {
   readonly answer: number;
   readonly result?: unknown;

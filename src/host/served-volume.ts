@@ -1,5 +1,6 @@
 /** One attached volume: its device on every reactor, its kernel device, and what is told of both. */
 import { CausewayError } from '../base/errors.ts';
+import type { FilterReport } from '../filters/spec.ts';
 import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
 import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
 import type { DeviceHolder } from '../native/holders.ts';
@@ -10,13 +11,15 @@ import type { CausewayHost } from './host.ts';
 import { closeSource, type OpenSource } from './open-source.ts';
 import { planPayload } from './payload-budget.ts';
 import { bounded } from './reactor-thread.ts';
-import type { DeviceView, HolderView } from './view.ts';
+import type { DeviceView, HolderView, HostEvent } from './view.ts';
 import { mergedPathState, pathViews, sumCounters } from './volume-counters.ts';
 import type { AssociationView } from './volume-lead.ts';
 import type { VolumeEvent } from './volume-reactor.ts';
 
 /** What is in flight comes back within this time, or the path that holds it is given up. Milliseconds. */
 const drainTimeout = 10_000;
+/** A forced detach leaves what only the program itself can answer so much time, milliseconds: beyond it, it is ended. */
+const abandonAfter = 2_000;
 
 interface PathRecord {
   state: PathState;
@@ -35,6 +38,7 @@ export class ServedVolume implements Attachment {
   readonly #since = new Date();
   readonly #paths: PathRecord[];
   readonly #fenced = new Map<number, number>();
+  readonly #listeners = new Set<(event: HostEvent) => void>();
   #kernel: KernelDevice | null = null;
   #state: DeviceView['state'] = 'attaching';
   #payloadBytes = 0;
@@ -76,7 +80,8 @@ export class ServedVolume implements Attachment {
           this.#payloadBytes += slots * plan.entriesPerQueue * plan.payloadBytes;
           return this.#host.serveQueues(reactor, device, plan);
         },
-        sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+        // The reactors keep the process alive for as long as there is something to wait for.
+        sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds).unref()),
         now: () => performance.now(),
       };
       this.#kernel = await openKernelDevice(kernelHost, {
@@ -89,11 +94,37 @@ export class ServedVolume implements Attachment {
       void this.#kernel.lost.then((what) => this.#onKernelLost(what));
     }
     this.#state = 'serving';
-    this.#host.emit({
+    this.#emit({
       event: 'ready',
       device: this.name,
       message: `${this.name} is served as ${this.path || 'a library volume'}`,
     });
+  }
+
+  /** Events of this volume alone, as those of the host. Returns what ends it. */
+  onEvent(listener: (event: HostEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Somebody listens to it. */
+  get isHeard(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** Something worth knowing about it, from above. */
+  note(message: string): void {
+    this.#emit({ event: 'note', device: this.name, message });
+  }
+
+  #emit(event: Omit<HostEvent, 'at'>): void {
+    const whole = this.#host.emit(event);
+    for (const listener of this.#listeners) listener(whole);
+  }
+
+  /** What each reactor's filters have to say, in the order of the filters. */
+  filterReports(): Promise<readonly (readonly FilterReport[])[]> {
+    return this.#host.callAll<FilterReport[]>('filter.report', () => this.source.device);
   }
 
   get path(): string {
@@ -157,12 +188,12 @@ export class ServedVolume implements Attachment {
     }
     const record = this.#paths[index];
     if (record !== undefined) record.disabled = disabled;
-    await this.#host.callAll('volume.disable', () => ({ device: this.source.device, index, disabled }));
+    await this.#host.callAll('volume.disable', () => ({ device: this.source.multipath, index, disabled }));
   }
 
   async failQueued(): Promise<void> {
-    if (this.source.kind !== 'nvme') return;
-    await this.#host.callAll('volume.fail-queued', () => this.source.device);
+    const { multipath } = this.source;
+    if (multipath !== null) await this.#host.callAll('volume.fail-queued', () => multipath);
   }
 
   detach(options: { force?: boolean } = {}): Promise<void> {
@@ -199,10 +230,12 @@ export class ServedVolume implements Attachment {
     const ending = this.#kernel?.detach({ force: true });
     await this.failQueued();
     const again = setInterval(() => void this.failQueued().catch(() => {}), 250);
+    const abandon = setTimeout(this.source.abandon, abandonAfter);
     try {
       await ending;
     } finally {
       clearInterval(again);
+      clearTimeout(abandon);
     }
   }
 
@@ -210,14 +243,14 @@ export class ServedVolume implements Attachment {
     this.#kernel = null;
     await bounded(closeSource(this.#host, this.source), drainTimeout, `${this.name} does not come to rest`);
     this.#state = 'failed';
-    this.#host.emit({ event: 'detached', device: this.name, message: `${this.name} was detached` });
+    this.#emit({ event: 'detached', device: this.name, message: `${this.name} was detached` });
     this.#resolveGone();
   }
 
   #onKernelLost(what: string): void {
     if (this.#state === 'detaching' || this.#kernel === null) return;
     this.#state = 'failed';
-    this.#host.emit({ event: 'note', device: this.name, message: `${this.name}: the kernel device is gone: ${what}` });
+    this.#emit({ event: 'note', device: this.name, message: `${this.name}: the kernel device is gone: ${what}` });
     void this.detach({ force: true }).catch(() => {});
   }
 
@@ -230,7 +263,7 @@ export class ServedVolume implements Attachment {
       if (record === undefined || record.reason === event.reason) return;
       record.reason = event.reason;
       const message = `${event.id} is not used: ${event.reason}`;
-      this.#host.emit({
+      this.#emit({
         event: 'volume-changed',
         device: this.name,
         message,
@@ -248,12 +281,12 @@ export class ServedVolume implements Attachment {
     record.since = new Date();
     if (state === 'down') record.losses += 1;
     if (state === 'live-optimized' || state === 'live-non-optimized') record.reason = '';
-    this.#host.emit({ event: 'path-state', device: this.name, message: `path ${path} is ${state}`, path, state });
+    this.#emit({ event: 'path-state', device: this.name, message: `path ${path} is ${state}`, path, state });
     if (wasAlive && !this.#alive) {
       const message = `${this.name} has no path left: requests wait`;
-      this.#host.emit({ event: 'all-paths-down', device: this.name, message });
+      this.#emit({ event: 'all-paths-down', device: this.name, message });
     } else if (!wasAlive && this.#alive) {
-      this.#host.emit({ event: 'paths-back', device: this.name, message: `${this.name} has a path again` });
+      this.#emit({ event: 'paths-back', device: this.name, message: `${this.name} has a path again` });
     }
   }
 
@@ -272,7 +305,7 @@ export class ServedVolume implements Attachment {
     if (path === undefined || how === 'nothing-in-doubt' || (this.#fenced.get(association) ?? 0) >= epoch) return;
     this.#fenced.set(association, epoch);
     const message = `the controller lost on ${path} is fenced (${how}): its writes of unknown outcome are sent again`;
-    this.#host.emit({ event: 'fence', device: this.name, message, path });
+    this.#emit({ event: 'fence', device: this.name, message, path });
   }
 }
 

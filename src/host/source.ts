@@ -8,9 +8,10 @@ import type { MemoryDeviceOptions } from '../block/memory-device.ts';
 import type { AssociationOptions } from '../fabric/nvme-tcp/association.ts';
 import { digestBit } from '../fabric/nvme-tcp/constants.ts';
 import { parseNvmeUrl } from '../fabric/nvme-tcp/url.ts';
-import type { BridgeOptions } from './bridge-device.ts';
+import type { BridgeMessage, BridgeOptions } from './bridge-device.ts';
 import type { AttachOptions } from './contract.ts';
 import { hostIdentity } from './host-identity.ts';
+import type { OpenSource } from './open-source.ts';
 import type { AttachRequest } from './volume-lead.ts';
 
 export type Source =
@@ -19,15 +20,21 @@ export type Source =
   | { readonly kind: 'file'; readonly options: FileDeviceOptions }
   | {
       readonly kind: 'bridge';
-      readonly options: Omit<BridgeOptions, 'device'>;
-      readonly onRequests: (reactor: number, body: unknown) => void;
-    };
+      readonly options: Omit<BridgeOptions, 'device' | 'cells'>;
+      /** Called once the device has its number, with the cells of each reactor: returns who hears of its requests. */
+      readonly connect: (device: number, cells: readonly SharedArrayBuffer[]) => BridgeListener;
+      readonly abandon: () => void;
+    }
+  | { readonly kind: 'alias'; readonly of: OpenSource };
+
+/** The main thread's end of a bridge. */
+export type BridgeListener = (reactor: number, message: BridgeMessage) => void;
 
 /** @throws CausewayError `bad-url`, `name-not-resolved`, `invalid-size`, `no-host-identity` */
 export async function parseSource(urls: readonly string[], options: AttachOptions): Promise<Source> {
   const [first] = urls;
   if (first === undefined) throw new CausewayError('bad-url', 'no URL was given');
-  if (first.startsWith('mem:')) return { kind: 'memory', options: parseMemory(only(urls)) };
+  if (first.startsWith('mem:')) return { kind: 'memory', options: parseMemory(only(urls), options) };
   if (first.startsWith('file:')) return { kind: 'file', options: parseFile(only(urls), options) };
   return { kind: 'nvme', request: await parseTargets(urls, options) };
 }
@@ -58,9 +65,10 @@ function blockSize(url: string, values: URLSearchParams): number {
 }
 
 /** `mem:1g[?block-size=512]` */
-function parseMemory(url: string): Omit<MemoryDeviceOptions, 'name'> {
-  const { rest, values } = parameters(url, ['block-size', 'read-only']);
-  return { sizeBytes: parseSize(rest.slice('mem:'.length)), blockBytes: blockSize(url, values) };
+function parseMemory(url: string, options: AttachOptions): Omit<MemoryDeviceOptions, 'name'> {
+  const { rest, values } = parameters(url, ['block-size']);
+  const sizeBytes = parseSize(rest.slice('mem:'.length));
+  return { sizeBytes, blockBytes: blockSize(url, values), readOnly: options.readOnly === true };
 }
 
 /** `file:/path[?size=1g&block-size=512]` */

@@ -76,7 +76,6 @@ export interface KernelGeometry {
   readonly physicalBlockBytes: number;
   readonly maxTransferBytes: number;
   readonly readOnly: boolean;
-  readonly canWriteZeroes: boolean;
 }
 
 export interface DetachOptions {

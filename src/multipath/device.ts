@@ -78,6 +78,8 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   #ownCount = 0;
   readonly #alarm: Alarm;
   readonly #stranded: Stranded;
+  /** How many were waiting when that was noted last. */
+  #noted = 0;
 
   constructor(io: Io, options: MultipathOptions) {
     this.#io = io;
@@ -367,7 +369,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       job.waiting = false;
       if (job.outstanding === 0) this.#end(job, request);
     }
-    if (this.#stranded.since !== 0) this.#noteStranded();
+    if (this.#noted > 0) this.#noteStranded();
   }
 
   #sendAgain(index: number): boolean {
@@ -460,6 +462,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   /** Notes whether something waits without any path, and sees to it that this does not last longer than it may. */
   #noteStranded(): void {
     const waiting = this.#waiting.size + this.#again.size;
+    this.#noted = waiting;
     this.statistics.set(deviceCounter.waiting, waiting + this.#line.size);
     const until = this.#stranded.note(waiting > 0 && !this.paths.alive, this.#io.clock.now());
     if (until !== Number.POSITIVE_INFINITY) this.#alarm.arm(until);

@@ -143,7 +143,6 @@ export class TestHost implements KernelHost {
       physicalBlockBytes: 4096,
       maxTransferBytes: 1024 * 1024,
       readOnly: this.volume.readOnly,
-      canWriteZeroes: !this.volume.withoutWriteZeroes,
     };
   }
 

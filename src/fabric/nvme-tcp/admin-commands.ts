@@ -130,7 +130,10 @@ export async function readCountedLog(queue: AdminQueue, log: CountedLog, pieceBy
     const count = log.count(after);
     if (log.count(whole) === count && log.count(header) === count && log.wholeBytes(after) === bytes) return whole;
   }
-  throw new CausewayError('discovery-unstable', `The array's log ${log.lid.toString(16)}h changes faster than it can be read.`);
+  throw new CausewayError(
+    'discovery-unstable',
+    `The array's log ${log.lid.toString(16)}h changes faster than it can be read.`,
+  );
 }
 
 /**

@@ -78,7 +78,7 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
   #transport: Deferred<void> | null = null;
   #error: CausewayError | null = null;
   #slotFree: Deferred<void> | null = null;
-  #detached: Deferred<void>;
+  readonly #detached: Deferred<void>;
 
   constructor(io: Io, address: Address, listener: AdminListener, options: AdminOptions) {
     this.#io = io;
@@ -120,7 +120,8 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
    * when nothing refers to any buffer. Harmless when repeated.
    */
   abort(error?: CausewayError): Promise<void> {
-    this.#error ??= error ?? new CausewayError('nvme-connection-lost', `The connection to ${addressText(this.#address)} was ended.`);
+    this.#error ??=
+      error ?? new CausewayError('nvme-connection-lost', `The connection to ${addressText(this.#address)} was ended.`);
     if (this.#queue.connection.detached) this.#detached.resolve();
     else this.#queue.abort();
     return this.#detached.promise;
@@ -268,7 +269,10 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
   }
 
   onQueueTimeout(): void {
-    const error = new CausewayError('nvme-timeout', `${addressText(this.#address)} does not answer an admin command in time.`);
+    const error = new CausewayError(
+      'nvme-timeout',
+      `${addressText(this.#address)} does not answer an admin command in time.`,
+    );
     this.#error ??= error;
     this.#queue.abort();
     this.#listener.onAdminLost(error);

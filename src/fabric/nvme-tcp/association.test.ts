@@ -160,7 +160,10 @@ for (const { cqt, tbkas, how, ms } of [
       await fabric.world.drive(fabric.array.faults.closePort(1));
       await fabric.world.run({ until: () => fabric.reactor.lost.length > 0 });
       const before = fabric.world.now;
-      await fabric.world.run({ until: () => fabric.reactor.fenced.some(({ epoch }) => epoch === 1), maxVirtualMs: 120_000 });
+      await fabric.world.run({
+        until: () => fabric.reactor.fenced.some(({ epoch }) => epoch === 1),
+        maxVirtualMs: 120_000,
+      });
       const took = fabric.world.now - before;
       assert.equal(fabric.reactor.fenced.find(({ epoch }) => epoch === 1)?.how, how);
       assert.ok(took >= ms && took < ms + 2000, `${took} ms`);
@@ -295,5 +298,58 @@ test('reconnecting goes on for ever, and comes back soon after the port does', a
     await fabric.world.run({ until: () => fabric.reactor.paths.get('10.0.0.1:4420/1')?.path.open === true });
     assert.ok(fabric.world.now - before < 6000);
     assert.deepEqual(portAddress(1), { host: '10.0.0.1', port: 4420 });
+  });
+});
+
+/** What a fence is for: what is written elsewhere after it is not undone by the ghost of a write before it. */
+const ghostCases = [
+  { name: 'a reset of the controller itself', ghostMs: 1500, how: 'controller-reset', ccrl: 0, lose: 'queue' },
+  { name: 'a cross-controller reset', ghostMs: 3000, how: 'cross-controller-reset', ccrl: 4, lose: 'port' },
+  { name: 'time', ghostMs: 20_000, how: 'time', ccrl: 0, lose: 'port' },
+] as const;
+
+for (const { name, ghostMs, how, ccrl, lose } of ghostCases) {
+  test(`no ghost after the fence: ${name}`, async () => {
+    for (let seed = 1; seed <= 5; seed += 1) {
+      await withFabric(seed, 1, { ccrl, cqt: 3000 }, async (fabric) => {
+        const { reactor, world, array } = fabric;
+        const association = await fabric.live(1);
+        await fabric.live(2);
+        await world.run({ until: () => reactor.paths.size === 2 });
+        array.faults.ghostWrites(1, { milliseconds: ghostMs });
+        const ghosts = await heldWrites(fabric, 1, 3);
+        if (lose === 'port') await world.drive(array.faults.closePort(1));
+        else association.reset(new CausewayError('nvme-timeout', 'A test asks.'));
+        await fabric.ended(reactor, ghosts);
+        const known = (): boolean => reactor.fenced.some(({ controller, epoch }) => controller === 1 && epoch === 1);
+        await world.run({ until: known, maxVirtualMs: 60_000 });
+        assert.equal(reactor.fenced.find(({ controller, epoch }) => controller === 1 && epoch === 1)?.how, how);
+        const writes = ghosts.map((part) =>
+          reactor.submit(reactor.path(2), op.write, part.offset, 4096, pattern(4096, 77)),
+        );
+        await fabric.ended(reactor, writes);
+        for (const part of writes) assert.equal(part.verdict, verdict.ok);
+        await world.pass(ghostMs + 30_000);
+        assert.equal(array.stats.ghosts, 0);
+        const reads = writes.map((part) => reactor.submit(reactor.path(2), op.read, part.offset, 4096));
+        await fabric.ended(reactor, reads);
+        for (const part of reads) assert.deepEqual(reactor.payload(part), pattern(4096, 77));
+      });
+    }
+  });
+}
+
+test('a command refused by ANA has the states read again', async () => {
+  await withFabric(19, 1, {}, async (fabric) => {
+    await fabric.live(1);
+    const { reactor } = fabric;
+    let told = 0;
+    reactor.onPath = () => (told += 1);
+    fabric.array.faults.forceStatus(1, 1, 0x302);
+    const part = reactor.submit(reactor.path(1), op.read, 0, 4096);
+    await fabric.ended(reactor, [part]);
+    assert.equal(outcomeName(part.outcome), 'ana-inaccessible');
+    assert.notEqual(part.verdict & verdict.retryElsewhere, 0);
+    await fabric.world.run({ until: () => told === 1, maxVirtualMs: 1000 });
   });
 });

@@ -25,11 +25,11 @@ import type { Address, Deferred, Io } from '../../io/contract.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import { Controller, type ControllerListener, type ReadyController } from './controller.ts';
 import { Fence } from './fence.ts';
-import { Life, stale } from './life.ts';
+import { Life } from './life.ts';
 import { lossOutcomeOf } from './loss.ts';
-import { type FenceKind, type LeadLink, type PathInfo, access, type ToLead, type ToReactor } from './messages.ts';
-import { activeNamespaces, isServed, readNamespace, type RefusedNamespace } from './namespace-scan.ts';
-import { accessByNamespace, pathInfoOf } from './path-info.ts';
+import type { FenceKind, LeadLink, PathInfo, ToLead, ToReactor } from './messages.ts';
+import type { RefusedNamespace } from './namespace-scan.ts';
+import { NamespaceWatch, stale } from './namespace-watch.ts';
 import { outcome } from './status.ts';
 import { addressText, breakageError, connectError, expectedError } from './transport-error.ts';
 
@@ -85,7 +85,7 @@ export interface AssociationOptions {
   readonly reconnectLongestMs?: number;
 }
 
-export const associationDefaults = {
+const associationDefaults = {
   digests: 0,
   queueDepth: 128,
   katoMs: 15_000,
@@ -119,7 +119,6 @@ export interface AssociationHome {
 const stableMs = 10_000;
 /** Bound on opening all I/O queues, beyond the handshake's own. */
 const openQueuesMs = 10_000;
-const transitionLookMs = 1000;
 
 export class Association {
   readonly number: number;
@@ -235,8 +234,7 @@ export class Association {
         this.error = null;
         life.liveSince = io.clock.now();
         this.#move('live');
-        // What became out of date since the last reading.
-        void this.#refresh(life);
+        life.watch?.begin();
         this.#attempted.resolve(null);
       } catch (error) {
         life.condemn(expectedError(error));
@@ -281,11 +279,13 @@ export class Association {
     const bound = options.handshakeMs + openQueuesMs;
     void io.sleep(bound).then(() => {
       if (life.allOpen.settled) return;
-      life.condemn(new CausewayError('nvme-timeout', `${this.#where} does not open all I/O queues within ${bound} ms.`));
+      life.condemn(
+        new CausewayError('nvme-timeout', `${this.#where} does not open all I/O queues within ${bound} ms.`),
+      );
     });
     await life.allOpen.promise;
-    life.staleBits = stale.namespaces | stale.access;
-    await this.#refresh(life);
+    life.watch = new NamespaceWatch(io, life, controller, options, (paths, all) => this.#announce(life, paths, all));
+    await life.watch.readAll();
     if (life.error !== null) throw life.error;
   }
 
@@ -310,102 +310,19 @@ export class Association {
   #listenTo(life: Life): ControllerListener {
     return {
       onControllerLost: (error) => life.condemn(error),
-      onNamespacesChanged: () => this.#becomesStale(life, stale.namespaces | stale.access),
-      onAnaChanged: () => this.#becomesStale(life, stale.access),
+      onNamespacesChanged: () => life.watch?.becomesStale(stale.namespaces | stale.access),
+      onAnaChanged: () => life.watch?.becomesStale(stale.access),
       onDiscoveryChanged: () => undefined,
       // Whoever waits for it polls the log, which it has to do anyway: events may be lost with their controller.
       onCrossControllerReset: () => undefined,
     };
   }
 
-  /** Called from callbacks of the loop, so the reading is begun as control work: the loop has to know of its promises. */
-  #becomesStale(life: Life, bits: number): void {
-    life.staleBits |= bits;
-    // Before the first reading there is nothing that could be out of date.
-    if (this.state !== 'live' || life !== this.#life || life.refreshing) return;
-    const begin = this.#home.io.deferred<void>();
-    void begin.promise.then(() => this.#refresh(life));
-    begin.resolve();
-  }
-
-  /** Reads again what is out of date, until nothing is, and tells everybody. One at a time. */
-  async #refresh(life: Life): Promise<void> {
-    if (life.refreshing) return;
-    life.refreshing = true;
-    try {
-      while (life.staleBits !== 0 && !life.condemned.settled) {
-        const bits = life.staleBits;
-        life.staleBits = 0;
-        if ((bits & stale.namespaces) !== 0) await this.#readNamespaces(life);
-        await this.#announce(life);
-      }
-    } catch (error) {
-      // What the array says cannot be understood or read: to go on with what was known would be to guess.
-      life.condemn(expectedError(error));
-    } finally {
-      life.refreshing = false;
-    }
-  }
-
-  async #readNamespaces(life: Life): Promise<void> {
-    const { controller } = life;
-    const ready = controller?.ready;
-    if (controller === null || ready === null || ready === undefined) return;
-    // The first reading reads all, and so does a change of too many.
-    const changed = life.namespaces.size === 0 ? null : await controller.readChangedNamespaces();
-    const active = await activeNamespaces(controller.admin);
-    const { nsids } = this.options;
-    const wanted = nsids === undefined ? active : nsids;
-    for (const nsid of life.namespaces.keys()) if (!wanted.includes(nsid)) life.namespaces.delete(nsid);
-    for (const nsid of wanted) {
-      if (changed !== null && !changed.includes(nsid) && life.namespaces.has(nsid)) continue;
-      life.namespaces.set(nsid, await readNamespace(controller.admin, nsid, ready));
-    }
-  }
-
-  /** Reads the access states and tells reactors and listener what there is. */
-  async #announce(life: Life): Promise<void> {
-    const { controller } = life;
-    const ready = controller?.ready;
-    if (controller === null || ready === null || ready === undefined) return;
-    const log = ready.hasAna ? await controller.readAnaLog() : null;
-    const paths: PathInfo[] = [];
-    const all: (PathInfo | RefusedNamespace)[] = [];
-    life.inTransition = false;
-    for (const namespace of life.namespaces.values()) {
-      if (!isServed(namespace)) {
-        all.push(namespace);
-        continue;
-      }
-      const state = accessByNamespace(log, namespace);
-      if (state === access.change) life.inTransition = true;
-      const info = pathInfoOf(namespace, this.#where, this.options.subnqn, state);
-      paths.push(info);
-      all.push(info);
-    }
-    if (life.condemned.settled) return;
+  #announce(life: Life, paths: readonly PathInfo[], all: readonly (PathInfo | RefusedNamespace)[]): void {
     for (const reactor of life.queues.keys()) {
       this.#post(reactor, { kind: 'set-paths', association: this.number, epoch: life.epoch, paths });
     }
     this.#listener.onNamespaces(this, all);
-    if (life.inTransition && !life.watchingTransition) void this.#watchTransition(life, ready.id.anatt);
-  }
-
-  /** A namespace between two ANA states has to reach one within ANATT seconds; otherwise the controller is at fault. */
-  async #watchTransition(life: Life, anatt: number): Promise<void> {
-    const { io } = this.#home;
-    life.watchingTransition = true;
-    const deadline = io.clock.now() + Math.max(1, anatt) * 1000;
-    while (life.inTransition && !life.condemned.settled) {
-      if (io.clock.now() >= deadline) {
-        life.condemn(new CausewayError('nvme-timeout', `${this.#where} is in ANA transition for more than ${anatt} s.`));
-        return;
-      }
-      await io.sleep(Math.min(transitionLookMs, deadline - io.clock.now() + 1));
-      this.#becomesStale(life, stale.access);
-      // Where the refresh is still reading when we look next, the deadline decides as before.
-    }
-    life.watchingTransition = false;
   }
 
   async #tearDown(life: Life): Promise<void> {
@@ -483,7 +400,10 @@ export class Association {
         return;
       case 'queue-timeout':
         life.condemn(
-          new CausewayError('nvme-timeout', `${this.#where} does not answer I/O within ${this.options.ioTimeoutMs} ms.`),
+          new CausewayError(
+            'nvme-timeout',
+            `${this.#where} does not answer I/O within ${this.options.ioTimeoutMs} ms.`,
+          ),
           outcome.timedOut,
         );
         return;
@@ -491,7 +411,7 @@ export class Association {
         life.queueDetached(from, message.inDoubt);
         return;
       case 'access-doubted':
-        this.#becomesStale(life, stale.access);
+        life.watch?.becomesStale(stale.access);
         return;
     }
   }

@@ -35,7 +35,7 @@ export const ending = {
 export const direction = { none: 0, in: 1, out: 2 } as const;
 
 /** Bits of a cid that find the slot; the bits above count how often the slot was used. */
-export const slotBits = 10;
+const slotBits = 10;
 export const maxSlots = 1 << slotBits;
 const generations = 1 << (16 - slotBits);
 

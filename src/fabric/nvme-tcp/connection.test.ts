@@ -7,7 +7,15 @@ import { World } from '../../io/sim/world.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import { Connection, type ConnectionOptions, type ConnectionOwner } from './connection.ts';
 import { digestBit, fes, pduFlag, pduType } from './constants.ts';
-import { capsuleCmd, capsuleResp, ch, dataPdu, writeCapsuleCmdHeader, writeCapsuleRespHeader, writeDataHeader } from './pdu.ts';
+import {
+  capsuleCmd,
+  capsuleResp,
+  ch,
+  dataPdu,
+  writeCapsuleCmdHeader,
+  writeCapsuleRespHeader,
+  writeDataHeader,
+} from './pdu.ts';
 
 const address: Address = { host: '10.0.0.1', port: 4420 };
 
@@ -116,7 +124,10 @@ test('data of any size, with any digests, arrives as it was sent', async () => {
     fc.asyncProperty(
       fc.nat(),
       fc.integer({ min: 0, max: 3 }),
-      fc.array(fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 5000, max: 300_000 })), { minLength: 1, maxLength: 12 }),
+      fc.array(fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 5000, max: 300_000 })), {
+        minLength: 1,
+        maxLength: 12,
+      }),
       async (seed, digests, sizes) => {
         const { world, host, controller } = await pair(
           seed,
@@ -131,7 +142,7 @@ test('data of any size, with any digests, arrives as it was sent', async () => {
         let offset = 0;
         const pump = (): void => {
           while (next < sizes.length) {
-            const size = sizes[next] as number;
+            const size = sizes[next]!;
             if (!sendData(controller, pduType.c2hData, offset, size, next)) return;
             offset += size;
             next += 1;
@@ -331,40 +342,50 @@ function icRespBytes(digests: number): Uint8Array {
 
 test('whatever bytes come, the connection ends or waits, and never throws', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.nat(), fc.boolean(), fc.uint8Array({ maxLength: 400 }), fc.nat({ max: 9 }), async (seed, greeted, noise, type) => {
-      const world = new World({ seed });
-      const arrayIo = world.io('array');
-      // Mostly something that begins like a PDU, for noise alone ends at its first byte.
-      if (noise.length > 8 && (seed & 1) === 0) {
-        noise[0] = type;
-        noise[2] = [128, 128, 24, 24, 72, 24, 24, 24, 0, 24][type] as number;
-        if ((seed & 2) === 0) noise.set([24 + (seed % 200), 0, 0, 0], 4);
-      }
-      const bytes = greeted ? Buffer.concat([icRespBytes(0), noise]) : noise;
-      const peer = new RawPeer(arrayIo, bytes);
-      const owner: ListenerOwner = {
-        onAccepted(socket: Socket): SocketOwner {
-          peer.begin(socket);
-          return peer;
-        },
-        onListenerFailed: () => undefined,
-      };
-      await world.drive(arrayIo.listen(address, owner));
-      const host = new End(world.io('host'), 'host', { handshakeMs: 500 }, areaBytes);
-      host.onPdu = (_type, _place, dataBytes) => {
-        if (dataBytes > 0) host.connection.discardData();
-      };
-      host.connection.open(address);
-      await world.pass(2000);
-      if (host.detached === 0) {
-        assert.ok(greeted, 'only a greeted connection may still wait');
-        host.connection.abort();
-        await world.run({ until: () => host.detached === 1 });
-      } else {
-        assert.notEqual(host.broken, breakage.none);
-      }
-      if (!greeted && noise.length >= 8) assert.equal(host.broken, noise[0] === pduType.icResp || noise[0] === pduType.c2hTermReq ? host.broken : breakage.notNvmeTcp);
-    }),
+    fc.asyncProperty(
+      fc.nat(),
+      fc.boolean(),
+      fc.uint8Array({ maxLength: 400 }),
+      fc.nat({ max: 9 }),
+      async (seed, greeted, noise, type) => {
+        const world = new World({ seed });
+        const arrayIo = world.io('array');
+        // Mostly something that begins like a PDU, for noise alone ends at its first byte.
+        if (noise.length > 8 && (seed & 1) === 0) {
+          noise[0] = type;
+          noise[2] = [128, 128, 24, 24, 72, 24, 24, 24, 0, 24][type]!;
+          if ((seed & 2) === 0) noise.set([24 + (seed % 200), 0, 0, 0], 4);
+        }
+        const bytes = greeted ? Buffer.concat([icRespBytes(0), noise]) : noise;
+        const peer = new RawPeer(arrayIo, bytes);
+        const owner: ListenerOwner = {
+          onAccepted(socket: Socket): SocketOwner {
+            peer.begin(socket);
+            return peer;
+          },
+          onListenerFailed: () => undefined,
+        };
+        await world.drive(arrayIo.listen(address, owner));
+        const host = new End(world.io('host'), 'host', { handshakeMs: 500 }, areaBytes);
+        host.onPdu = (_type, _place, dataBytes) => {
+          if (dataBytes > 0) host.connection.discardData();
+        };
+        host.connection.open(address);
+        await world.pass(2000);
+        if (host.detached === 0) {
+          assert.ok(greeted, 'only a greeted connection may still wait');
+          host.connection.abort();
+          await world.run({ until: () => host.detached === 1 });
+        } else {
+          assert.notEqual(host.broken, breakage.none);
+        }
+        if (!greeted && noise.length >= 8)
+          assert.equal(
+            host.broken,
+            noise[0] === pduType.icResp || noise[0] === pduType.c2hTermReq ? host.broken : breakage.notNvmeTcp,
+          );
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -12,7 +12,7 @@
  * connection may be opened again. A connection that broke or was aborted takes PDUs no more (`reserve` returns -1).
  */
 import { assert } from '../../base/assert.ts';
-import type { Address, Flushable, Io, Socket, SocketOwner, Task, Timer } from '../../io/contract.ts';
+import type { Address, Io, Socket, SocketOwner, Task, Timer } from '../../io/contract.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import {
   type CompleteOptions,
@@ -22,22 +22,12 @@ import {
   defaultMaxData,
   type Role,
 } from './connection-contract.ts';
-import { fes, pduFlag, pduType } from './constants.ts';
-import { crc32c, digestBytes } from './digest.ts';
+import { fes, pduType } from './constants.ts';
 import { agreeAsController, agreeAsHost } from './negotiation.ts';
-import {
-  ch,
-  icReq,
-  icResp,
-  termReq,
-  writeHeaderDigest,
-  writeIcReq,
-  writeIcResp,
-  writeTermReq,
-} from './pdu.ts';
+import { icReq, icResp, termReq, writeIcReq, writeIcResp, writeTermReq } from './pdu.ts';
 import { feiOf, fesOf, HeaderRules } from './pdu-check.ts';
 import { PduReceiver, type PduSink } from './pdu-receiver.ts';
-import { SendQueue } from './send-queue.ts';
+import { PduSender } from './pdu-sender.ts';
 import { StillbornConnection, stillbornErrno } from './stillborn-connection.ts';
 
 export type { ConnectionOptions, ConnectionOwner, Role } from './connection-contract.ts';
@@ -49,10 +39,7 @@ const phase = { idle: 0, connecting: 1, handshake: 2, ready: 3, terminating: 4, 
  * begins only with the abort.
  */
 const terminationMs = 100;
-/** Segments that one PDU can take: header, payload, data digest. */
-const segmentsPerPdu = 3;
-
-export class Connection implements SocketOwner, Flushable, PduSink, Task {
+export class Connection implements SocketOwner, PduSink, Task {
   readonly role: Role;
   owner: ConnectionOwner;
   /** Agreed digests, bits of `digestBit`: for the writers of pdu.ts. */
@@ -73,12 +60,10 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
   readonly #options: CompleteOptions;
   readonly #rules: HeaderRules;
   readonly #receiver: PduReceiver;
-  readonly #sends: SendQueue;
+  readonly #sender: PduSender;
   readonly #timer: Timer;
   #socket: Socket | null = null;
   #phase: number = phase.idle;
-  #dirty = false;
-  #wantsRoom = false;
   #resuming = false;
   #termination = false;
 
@@ -90,7 +75,7 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     this.#options = complete;
     this.#rules = new HeaderRules(role === 'controller');
     this.#receiver = new PduReceiver(io.memory, this.#rules, complete.receiveBytes, this);
-    this.#sends = new SendQueue(io.memory, complete.stagingBytes, complete.segments);
+    this.#sender = new PduSender(io, complete.stagingBytes, complete.segments);
     this.#timer = io.timer(() => this.#expired());
   }
 
@@ -141,16 +126,18 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     if (this.#phase === phase.idle || this.#phase === phase.ending) return;
     this.#phase = phase.ending;
     this.#receiver.stop();
+    this.#sender.socket = null;
     this.#timer.disarm();
     this.#socket?.abort();
   }
 
   /** Orderly end, only when nothing waits to be sent. `onDetached` follows. */
   close(): void {
-    assert(!this.#sends.underWay && this.#sends.waiting === 0, 'a connection is closed while it sends');
+    assert(!this.#sender.pending, 'a connection is closed while it sends');
     if (this.#phase === phase.idle || this.#phase === phase.ending) return;
     this.#phase = phase.ending;
     this.#receiver.stop();
+    this.#sender.socket = null;
     this.#timer.disarm();
     this.#socket?.close();
   }
@@ -164,7 +151,7 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     this.fes = fatalStatus;
     this.fei = information;
     this.#receiver.stop();
-    this.#sends.dropWaiting();
+    this.#sender.dropWaiting();
     this.#phase = phase.terminating;
     this.#termination = true;
     this.#timer.arm(terminationMs);
@@ -175,7 +162,7 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
   release(): void {
     assert(this.#phase === phase.idle, 'a connection is released while it is open');
     this.#receiver.release();
-    this.#sends.release();
+    this.#sender.release();
   }
 
   // Sending
@@ -185,18 +172,12 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
    * room; `onSendRoom` comes then, unless the connection is over.
    */
   reserve(hlen: number): number {
-    if (this.#phase !== phase.ready) return -1;
-    const place = this.#sends.reserve(hlen + digestBytes + this.alignment + digestBytes, segmentsPerPdu);
-    if (place < 0) this.#wantsRoom = true;
-    return place;
+    return this.#phase === phase.ready ? this.#sender.reserve(hlen, this.alignment) : -1;
   }
 
   /** Queues the PDU without data whose header was written at `place`. */
   queue(place: number): void {
-    const { view, u8 } = this.#io.memory;
-    writeHeaderDigest(view, u8, place);
-    this.#sends.pushHeader(place, view.getUint32(place + ch.plen, true), true);
-    this.#markDirty();
+    this.#sender.push(place);
   }
 
   /**
@@ -204,25 +185,12 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
    * `onSent(cookie)` (or `onDetached`). `cookie` is 0 or more.
    */
   queueWithData(place: number, payload: number, length: number, cookie: number): void {
-    const { view, u8 } = this.#io.memory;
-    const pdo = view.getUint8(place + ch.pdo);
-    const hlen = view.getUint8(place + ch.hlen);
-    const digested = (view.getUint8(place + ch.flags) & pduFlag.ddgst) !== 0;
-    // Padding first, the header digest (which may stand in it) after.
-    for (let at = place + hlen; at < place + pdo; at += 1) u8[at] = 0;
-    writeHeaderDigest(view, u8, place);
-    this.#sends.pushHeader(place, pdo, false);
-    this.#sends.pushPayload(payload, length, cookie, !digested);
-    if (digested) {
-      view.setUint32(place + pdo, crc32c(u8, payload, length), true);
-      this.#sends.pushHeader(place + pdo, digestBytes, true);
-    }
-    this.#markDirty();
+    this.#sender.pushWithData(place, payload, length, cookie);
   }
 
   /** Bytes ever queued: the position of the PDU that is queued next, for `wasHanded`. */
   get position(): number {
-    return this.#sends.queuedBytes;
+    return this.#sender.position;
   }
 
   /**
@@ -230,34 +198,12 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
    * seen it. To be asked before the connection is opened again.
    */
   wasHanded(position: number): boolean {
-    return position < this.#sends.handedBytes;
+    return this.#sender.wasHanded(position);
   }
 
   /** Something queued has not been given to the socket, or the socket still sends. */
   get sendPending(): boolean {
-    return this.#sends.underWay || this.#sends.waiting > 0;
-  }
-
-  /** Hands what the batch gathered to the socket. Called by the loop. */
-  flush(): void {
-    this.#dirty = false;
-    const { ready, handshake } = phase;
-    if (this.#phase !== ready && this.#phase !== handshake && !this.#termination) return;
-    this.#send();
-  }
-
-  #send(): void {
-    const socket = this.#socket;
-    if (socket === null || this.#sends.underWay) return;
-    const count = this.#sends.take();
-    if (count > 0) socket.send(this.#sends.places, this.#sends.lengths, count);
-  }
-
-  #markDirty(): void {
-    // While a send is under way its completion brings the next flush.
-    if (this.#dirty || this.#sends.underWay) return;
-    this.#dirty = true;
-    this.#io.atEndOfBatch(this);
+    return this.#sender.pending;
   }
 
   // Receiving
@@ -310,10 +256,10 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
       return;
     }
     this.#phase = phase.handshake;
-    const place = this.#sends.reserve(icReq.bytes, 1);
+    this.#sender.socket = this.#socket;
+    const place = this.#sender.reserve(icReq.bytes, 0);
     writeIcReq(this.#io.memory.view, place, 0, this.#options.digests, this.#options.maxR2t);
-    this.#sends.pushHeader(place, icReq.bytes, true);
-    this.#markDirty();
+    this.#sender.push(place);
     this.#receive();
   }
 
@@ -338,14 +284,11 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
       else this.#break(breakage.lost);
       return;
     }
-    this.#sends.done(this.owner);
+    this.#sender.sent(this.owner);
     if (this.#phase === phase.terminating) {
       this.#sendTermination();
-      return;
-    }
-    if (this.#sends.waiting > 0) this.#markDirty();
-    if (this.#wantsRoom && this.#phase === phase.ready) {
-      this.#wantsRoom = false;
+    } else if (this.#sender.wantsRoom && this.#phase === phase.ready) {
+      this.#sender.wantsRoom = false;
       this.owner.onSendRoom();
     }
   }
@@ -407,10 +350,10 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
       return;
     }
     if (isController) {
-      const answer = this.#sends.reserve(icResp.bytes, 1);
+      this.#sender.socket = this.#socket;
+      const answer = this.#sender.reserve(icResp.bytes, 0);
       writeIcResp(view, answer, 0, agreed.digests, maxH2cData);
-      this.#sends.pushHeader(answer, icResp.bytes, true);
-      this.#markDirty();
+      this.#sender.push(answer);
     }
     this.digests = agreed.digests;
     this.alignment = agreed.alignment;
@@ -436,14 +379,14 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
    * the peer would take the request for payload; then only the abort is left.
    */
   #sendTermination(): void {
-    if (this.#sends.underWay) return;
+    if (this.#sender.underWay) return;
     if (!this.#termination) {
       // It has left. The peer answers by closing; the timer bounds that.
       this.#receive();
       return;
     }
-    const place = this.#sends.reserve(termReq.bytes + termReq.maxDataBytes, 1);
-    if (!this.#sends.atPduBoundary || place < 0) {
+    const place = this.#sender.reserve(termReq.bytes + termReq.maxDataBytes, 0);
+    if (!this.#sender.atPduBoundary || place < 0) {
       this.abort();
       return;
     }
@@ -451,9 +394,10 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     const from = this.#receiver.headerPlace;
     const type = this.role === 'host' ? pduType.h2cTermReq : pduType.c2hTermReq;
     const header = u8.subarray(from, from + this.#receiver.headerKnown);
-    const length = writeTermReq(view, place, type, this.fes, this.fei, header);
-    this.#sends.pushHeader(place, length, true);
-    this.#send();
+    writeTermReq(view, place, type, this.fes, this.fei, header);
+    // In the handshake of a controller nothing was sent before.
+    this.#sender.socket = this.#socket;
+    this.#sender.push(place);
     this.#termination = false;
     this.#receive();
   }
@@ -480,7 +424,6 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     this.errno = 0;
     this.fes = 0;
     this.fei = 0;
-    this.#wantsRoom = false;
     this.#termination = false;
     const { maxData, maxH2cData, maxInCapsule } = this.#options;
     this.#rules.initialized = false;
@@ -488,6 +431,6 @@ export class Connection implements SocketOwner, Flushable, PduSink, Task {
     this.#rules.maxData = maxData ?? (this.role === 'host' ? defaultMaxData : maxH2cData);
     this.#rules.maxInCapsule = maxInCapsule;
     this.#receiver.reset();
-    this.#sends.reset();
+    this.#sender.reset();
   }
 }

@@ -24,9 +24,26 @@ import { adminDataBytes, type AdminListener, AdminQueue } from './admin-queue.ts
 import { readAsyncEvent } from './admin-sqe.ts';
 import { type AnaLog, anaLogBytes, anaLogHeaderBytes, readAnaLog } from './ana-log.ts';
 import { ccrLogBytes, readCcrLog } from './ccr-log.ts';
-import { asyncEventBit, asyncEventType, cmic, cns, cntlidDynamic, controllerType, csi, featureId, logPageId, lspCcrRmc, noticeInfo } from './constants.ts';
+import {
+  asyncEventBit,
+  asyncEventType,
+  cmic,
+  cns,
+  cntlidDynamic,
+  controllerType,
+  csi,
+  featureId,
+  logPageId,
+  lspCcrRmc,
+  noticeInfo,
+} from './constants.ts';
 import { checkIoController, inCapsuleBytes, retryDelayMs, transferBytes } from './controller-limits.ts';
-import { type IdentifyController, type IdentifyControllerNvm, readIdentifyController, readIdentifyControllerNvm } from './identify-controller.ts';
+import {
+  type IdentifyController,
+  type IdentifyControllerNvm,
+  readIdentifyController,
+  readIdentifyControllerNvm,
+} from './identify-controller.ts';
 import { namespaceListBytes, readChangedNamespaces } from './namespace-list.ts';
 import { type Cap, capCss, property, readCap, readCsts, readyTimeoutMs, shn, writeCc } from './properties.ts';
 import { addressText, expectedError } from './transport-error.ts';
@@ -195,7 +212,10 @@ export class Controller implements AdminListener {
     const where = addressText(this.options.address);
     if (isDiscovery) {
       if (cntrltype === controllerType.discovery || cntrltype === controllerType.notReported) return;
-      throw new CausewayError('nvme-unsupported-controller', `The controller at ${where} is not a discovery controller.`);
+      throw new CausewayError(
+        'nvme-unsupported-controller',
+        `The controller at ${where} is not a discovery controller.`,
+      );
     }
     if (cntrltype !== controllerType.io && cntrltype !== controllerType.notReported) {
       const kind = cntrltype === controllerType.discovery ? 'a discovery' : 'an administrative';

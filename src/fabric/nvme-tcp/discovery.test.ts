@@ -18,7 +18,9 @@ test('the array tells its ports', async () => {
 test('a log of many entries is read whole', async () => {
   const ports = Array.from({ length: 40 }, (_, i) => ({ address: { host: `10.0.1.${i + 1}`, port: 4420 } }));
   await withFabric(2, 1, { ports }, async ({ world, reactor }) => {
-    const found = await world.drive(discover(reactor.io, { address: { host: '10.0.1.7', port: 4420 }, hostid, hostnqn }));
+    const found = await world.drive(
+      discover(reactor.io, { address: { host: '10.0.1.7', port: 4420 }, hostid, hostnqn }),
+    );
     assert.equal(found.filter(({ kind }) => kind === 'subsystem').length, 40);
   });
 });

@@ -55,7 +55,7 @@ const deaf: ControllerListener = {
  * The entries of one discovery service, as it gives them.
  * @throws CausewayError why it cannot be asked; `discovery-unstable`, `nvme-malformed`
  */
-export async function readDiscoveryService(io: Io, options: DiscoverOptions): Promise<DiscoveryEntry[]> {
+async function readDiscoveryService(io: Io, options: DiscoverOptions): Promise<DiscoveryEntry[]> {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
   const controller = new Controller(io, deaf, {
     address: options.address,
@@ -118,7 +118,7 @@ export async function discover(io: Io, options: DiscoverOptions): Promise<Discov
   const services: Address[] = [options.address];
   const asked = new Set<string>();
   for (let i = 0; i < services.length && i < maxServices; i += 1) {
-    const address = services[i] as Address;
+    const address = services[i]!;
     if (asked.has(addressText(address))) continue;
     asked.add(addressText(address));
     let entries: DiscoveryEntry[];

@@ -39,7 +39,11 @@ const settings = [
   { name: 'both digests', limits: {}, digests: both },
   { name: 'header digest', limits: {}, digests: digestBit.header },
   { name: 'MAXH2CDATA 4096', limits: { maxh2cdata: 4096, inCapsuleBytes: 0 }, digests: 0 },
-  { name: 'MAXH2CDATA 4096, many R2Ts, both digests', limits: { maxh2cdata: 4096, maxr2t: 4, r2tBytes: 20480, inCapsuleBytes: 0 }, digests: both },
+  {
+    name: 'MAXH2CDATA 4096, many R2Ts, both digests',
+    limits: { maxh2cdata: 4096, maxr2t: 4, r2tBytes: 20480, inCapsuleBytes: 0 },
+    digests: both,
+  },
   { name: 'small C2HData', limits: { c2hDataBytes: 1024 }, digests: both },
   { name: 'a small queue', limits: { maxQueueEntries: 16 }, digests: 0 },
 ];

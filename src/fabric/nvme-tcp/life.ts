@@ -3,11 +3,8 @@ import type { CausewayError } from '../../base/errors.ts';
 import type { Deferred, Io } from '../../io/contract.ts';
 import type { Controller } from './controller.ts';
 import type { Fence } from './fence.ts';
-import type { RefusedNamespace, ServedNamespace } from './namespace-scan.ts';
+import type { NamespaceWatch } from './namespace-watch.ts';
 import { outcome } from './status.ts';
-
-/** What of a life is out of date and has to be read again. Bits. */
-export const stale = { namespaces: 1, access: 2 } as const;
 
 /** A reactor's queue in this life. */
 export interface LifeQueue {
@@ -29,13 +26,7 @@ export class Life {
   /** Row of the outcome table for commands that are under way at the end. */
   lossOutcome: number = outcome.connectionLost;
   liveSince = 0;
-  readonly namespaces = new Map<number, ServedNamespace | RefusedNamespace>();
-  /** Changed namespaces to read again; null = all. */
-  changed: Set<number> | null = null;
-  staleBits = 0;
-  refreshing = false;
-  watchingTransition = false;
-  inTransition = false;
+  watch: NamespaceWatch | null = null;
   fence: Fence | null = null;
 
   constructor(io: Io, epoch: number) {

@@ -8,5 +8,5 @@ outcomes[breakage.protocolError] = outcome.hostTerminated;
 outcomes[breakage.terminatedByPeer] = outcome.targetTerminated;
 
 export function lossOutcomeOf(how: Breakage): number {
-  return outcomes[how] as number;
+  return outcomes[how]!;
 }

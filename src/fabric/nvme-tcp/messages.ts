@@ -166,7 +166,6 @@ export interface AssociationRemoved {
 
 export type ToReactor = AddAssociation | OpenQueue | AbortQueue | SetPaths | Fenced | RemoveAssociation;
 export type ToLead = QueueOpened | QueueLost | QueueTimeout | QueueDetached | AccessDoubted | AssociationRemoved;
-export type FabricMessage = ToReactor | ToLead;
 
 /** The lead's way to the reactors. What is posted arrives later, never from inside `post`, also at reactor 0. */
 export interface LeadLink {

@@ -97,7 +97,9 @@ async function readServed(queue: AdminQueue, nsid: number, context: ScanContext)
     const gone = status === sc.invalidNamespace;
     throw new CausewayError(
       gone ? 'nvme-no-namespace' : 'nvme-command-failed',
-      gone ? `Namespace ${nsid} is not there.` : `Namespace ${nsid} cannot be identified (status ${status.toString(16)}h).`,
+      gone
+        ? `Namespace ${nsid} is not there.`
+        : `Namespace ${nsid} cannot be identified (status ${status.toString(16)}h).`,
     );
   }
   const namespace = readIdentifyNamespace(data, 0);

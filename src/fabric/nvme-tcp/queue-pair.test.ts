@@ -51,39 +51,47 @@ test('R2Ts of one command are answered in order, in pieces of MAXH2CDATA', async
 
 test('the next R2T may come at any time, and of several commands in any order', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.nat(), fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 12, maxLength: 12 }), async (seed, picks) => {
-      const made = await stage(seed, seed & 3, { maxH2cData: 8192 });
-      const parts = [0, 1, 2].map(() => made.submit(op.write, 65536, 9));
-      await made.seen(3);
-      const asked = [0, 0, 0];
-      const order = [...picks, ...picks, 0, 1, 2].map((pick) => pick);
-      for (const pick of order) {
-        const offset = asked[pick] as number;
-        if (offset >= 65536) continue;
-        // At most as many outstanding as were allowed: what was asked and has not arrived.
-        const outstanding = offset / 16384 - made.target.data.filter(({ cid, last }) => cid === made.cid(pick) && last).length;
-        if (outstanding >= maxR2t) continue;
-        made.target.sendR2t(made.cid(pick), offset / 16384, offset, 16384);
-        asked[pick] = offset + 16384;
-        if (made.world.random.below(3) === 0) await made.world.pass(1);
-      }
-      for (const pick of [0, 1, 2]) {
-        while ((asked[pick] as number) < 65536) {
-          const offset = asked[pick] as number;
+    fc.asyncProperty(
+      fc.nat(),
+      fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 12, maxLength: 12 }),
+      async (seed, picks) => {
+        const made = await stage(seed, seed & 3, { maxH2cData: 8192 });
+        const parts = [0, 1, 2].map(() => made.submit(op.write, 65536, 9));
+        await made.seen(3);
+        const asked = [0, 0, 0];
+        const order = [...picks, ...picks, 0, 1, 2].map((pick) => pick);
+        for (const pick of order) {
+          const offset = asked[pick]!;
+          if (offset >= 65536) continue;
+          // At most as many outstanding as were allowed: what was asked and has not arrived.
+          const outstanding =
+            offset / 16384 - made.target.data.filter(({ cid, last }) => cid === made.cid(pick) && last).length;
+          if (outstanding >= maxR2t) continue;
           made.target.sendR2t(made.cid(pick), offset / 16384, offset, 16384);
           asked[pick] = offset + 16384;
+          if (made.world.random.below(3) === 0) await made.world.pass(1);
         }
-      }
-      await made.world.run({ until: () => made.target.data.filter(({ last }) => last).length === 12 });
-      for (const pick of [0, 1, 2]) {
-        const offsets = made.target.data.filter(({ cid }) => cid === made.cid(pick)).map(({ datao }) => datao);
-        assert.deepEqual(offsets, [0, 1, 2, 3, 4, 5, 6, 7].map((i) => i * 8192));
-        made.target.respond(made.cid(pick), 0);
-      }
-      await made.world.run({ until: () => made.ended.length === 3 });
-      assert.ok(parts.every((part) => part.verdict === verdict.ok));
-      assert.equal(made.lost, breakage.none);
-    }),
+        for (const pick of [0, 1, 2]) {
+          while (asked[pick]! < 65536) {
+            const offset = asked[pick]!;
+            made.target.sendR2t(made.cid(pick), offset / 16384, offset, 16384);
+            asked[pick] = offset + 16384;
+          }
+        }
+        await made.world.run({ until: () => made.target.data.filter(({ last }) => last).length === 12 });
+        for (const pick of [0, 1, 2]) {
+          const offsets = made.target.data.filter(({ cid }) => cid === made.cid(pick)).map(({ datao }) => datao);
+          assert.deepEqual(
+            offsets,
+            [0, 1, 2, 3, 4, 5, 6, 7].map((i) => i * 8192),
+          );
+          made.target.respond(made.cid(pick), 0);
+        }
+        await made.world.run({ until: () => made.ended.length === 3 });
+        assert.ok(parts.every((part) => part.verdict === verdict.ok));
+        assert.equal(made.lost, breakage.none);
+      },
+    ),
     { numRuns: 60, includeErrorInReport: true },
   );
 });
@@ -147,24 +155,40 @@ test('C2HData in pieces, with SUCCESS in the last, ends a read', async () => {
 /** What a controller may do wrong with one read (cid 0) and one R2T write (cid 1) under way, and the answer to it. */
 const wrongs: readonly (readonly [what: string, act: (made: Stage) => void, fatal: number])[] = [
   ['a response to nothing', (made) => made.target.respond(77, 0), fes.invalidHeaderField],
-  ['a second response', (made) => {
-    made.target.respond(made.cid(1), sc.writeFault);
-    made.target.respond(made.cid(1), sc.writeFault);
-  }, fes.invalidHeaderField],
+  [
+    'a second response',
+    (made) => {
+      made.target.respond(made.cid(1), sc.writeFault);
+      made.target.respond(made.cid(1), sc.writeFault);
+    },
+    fes.invalidHeaderField,
+  ],
   ['success without the data', (made) => made.target.respond(made.cid(0), 0), fes.pduSequence],
   ['data for nothing', (made) => made.target.sendData(99, 0, 4096, 0), fes.invalidHeaderField],
   ['data for a write', (made) => made.target.sendData(made.cid(1), 0, 4096, 0), fes.invalidHeaderField],
   ['data at a wrong offset', (made) => made.target.sendData(made.cid(0), 4096, 4096, 0), fes.dataOutOfRange],
   ['too much data', (made) => made.target.sendData(made.cid(0), 0, 20480, 0), fes.dataOutOfRange],
-  ['data twice', (made) => {
-    made.target.sendData(made.cid(0), 0, 4096, 0);
-    made.target.sendData(made.cid(0), 0, 4096, 0);
-  }, fes.dataOutOfRange],
-  ['data after the last', (made) => {
-    made.target.sendData(made.cid(0), 0, 4096, pduFlag.lastPdu);
-    made.target.sendData(made.cid(0), 4096, 4096, 0);
-  }, fes.dataOutOfRange],
-  ['SUCCESS before all data came', (made) => made.target.sendData(made.cid(0), 0, 4096, pduFlag.lastPdu | pduFlag.success), fes.pduSequence],
+  [
+    'data twice',
+    (made) => {
+      made.target.sendData(made.cid(0), 0, 4096, 0);
+      made.target.sendData(made.cid(0), 0, 4096, 0);
+    },
+    fes.dataOutOfRange,
+  ],
+  [
+    'data after the last',
+    (made) => {
+      made.target.sendData(made.cid(0), 0, 4096, pduFlag.lastPdu);
+      made.target.sendData(made.cid(0), 4096, 4096, 0);
+    },
+    fes.dataOutOfRange,
+  ],
+  [
+    'SUCCESS before all data came',
+    (made) => made.target.sendData(made.cid(0), 0, 4096, pduFlag.lastPdu | pduFlag.success),
+    fes.pduSequence,
+  ],
   ['an R2T for a read', (made) => made.target.sendR2t(made.cid(0), 1, 0, 4096), fes.invalidHeaderField],
   ['an R2T for nothing', (made) => made.target.sendR2t(1234, 1, 0, 4096), fes.invalidHeaderField],
   ['an R2T beyond the data', (made) => made.target.sendR2t(made.cid(1), 1, 0, 131072), fes.dataOutOfRange],
@@ -221,24 +245,30 @@ test('an answer to a former use of a slot is told from one to this use', async (
 
 test('random PDUs from the controller end the queue with a coded outcome, and nothing throws', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.nat(), fc.uint8Array({ minLength: 24, maxLength: 24 }), fc.nat({ max: 9 }), fc.boolean(), async (seed, bytes, type, shaped) => {
-      const made = await stage(seed);
-      const parts = [made.submit(op.read, 16384), made.submit(op.write, 65536)];
-      await made.seen(2);
-      if (shaped) {
-        // Right in its common header, so that what follows is looked at.
-        bytes.set([type, bytes[1] as number & 12, 24, type === 7 ? 24 : 0, 24 + (type === 7 ? 8 : 0), 0, 0, 0]);
-        bytes.set([made.cid(bytes[20] as number & 1) & 0xff, made.cid(0) >> 8], 8);
-      }
-      made.target.sendRaw(bytes);
-      await made.world.pass(300);
-      if (made.detached === 0) made.queue.abort(outcome.connectionLost);
-      await made.world.run({ until: () => made.detached === 1 });
-      assert.equal(made.ended.length, 2);
-      for (const part of parts) assert.ok(made.ended.includes(part) && (part.verdict !== verdict.ok || shaped));
-      assert.equal(made.path.inFlight, 0);
-      made.queue.release();
-    }),
+    fc.asyncProperty(
+      fc.nat(),
+      fc.uint8Array({ minLength: 24, maxLength: 24 }),
+      fc.nat({ max: 9 }),
+      fc.boolean(),
+      async (seed, bytes, type, shaped) => {
+        const made = await stage(seed);
+        const parts = [made.submit(op.read, 16384), made.submit(op.write, 65536)];
+        await made.seen(2);
+        if (shaped) {
+          // Right in its common header, so that what follows is looked at.
+          bytes.set([type, (bytes[1] ?? 0) & 12, 24, type === 7 ? 24 : 0, 24 + (type === 7 ? 8 : 0), 0, 0, 0]);
+          bytes.set([made.cid((bytes[20] ?? 0) & 1) & 0xff, made.cid(0) >> 8], 8);
+        }
+        made.target.sendRaw(bytes);
+        await made.world.pass(300);
+        if (made.detached === 0) made.queue.abort(outcome.connectionLost);
+        await made.world.run({ until: () => made.detached === 1 });
+        assert.equal(made.ended.length, 2);
+        for (const part of parts) assert.ok(made.ended.includes(part) && (part.verdict !== verdict.ok || shaped));
+        assert.equal(made.path.inFlight, 0);
+        made.queue.release();
+      },
+    ),
     { numRuns: 300, includeErrorInReport: true },
   );
 });

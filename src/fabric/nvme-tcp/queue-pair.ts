@@ -79,6 +79,8 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   readonly #listener: QueuePairListener;
   readonly #queue: CommandQueue;
   readonly #parts: (Part | null)[];
+  /** By slot, as `#parts`. */
+  readonly #pathOf: (NvmePath | null)[];
   readonly #paths: NvmePath[] = [];
   /** Connect data, then a range of dataset management for each slot. */
   readonly #connectData: number;
@@ -98,6 +100,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#listener = listener;
     this.#doubtedAt = Number.NEGATIVE_INFINITY;
     this.#parts = new Array<Part | null>(options.depth).fill(null);
+    this.#pathOf = new Array<NvmePath | null>(options.depth).fill(null);
     this.#connectData = io.memory.allocate(connectDataBytes, 64);
     this.#ranges = io.memory.allocate(options.depth * dsmRangeBytes, 64);
     this.#queue = new CommandQueue(io, this, this, { ...options, shortData: false });
@@ -177,13 +180,21 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
         slot = this.#queue.take(this, purpose.part, direction.out, part.buffer, bytes, bytes <= this.#inCapsuleBytes);
         break;
       case op.discard:
-        slot = this.#queue.take(this, purpose.part, direction.out, 0, dsmRangeBytes, dsmRangeBytes <= this.#inCapsuleBytes);
+        slot = this.#queue.take(
+          this,
+          purpose.part,
+          direction.out,
+          0,
+          dsmRangeBytes,
+          dsmRangeBytes <= this.#inCapsuleBytes,
+        );
         slot.data = this.#ranges + slot.tag * dsmRangeBytes;
         break;
       default:
         slot = this.#queue.take(this, purpose.part, direction.none, 0, 0, false);
     }
     this.#parts[slot.tag] = part;
+    this.#pathOf[slot.tag] = path;
     path.commandTaken(slot.dataBytes);
     part.startedAt = slot.startedAt;
     this.#queue.send(slot);
@@ -200,7 +211,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
       return;
     }
     const part = defined(this.#parts[slot.tag], 'a command without a part');
-    writePartCommand(view, at, slot, part, part.path as NvmePath);
+    writePartCommand(view, at, slot, part, defined(this.#pathOf[slot.tag], 'a command without a path'));
   }
 
   // CommandOwner
@@ -222,11 +233,10 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
       if (part.op === op.read || part.op === op.flush) known &= harmless;
       if ((known & verdict.mayStillExecute) !== 0) this.inDoubt += 1;
       if (code >= sc.anaPersistentLoss && code <= sc.anaTransition) this.#doubtAccess();
-      part.retryDelay = this.#retryDelays[slot.retryDelayIndex] as number;
+      part.retryDelay = this.#retryDelays[slot.retryDelayIndex]!;
     }
     part.verdict = known;
-    const path = part.path as NvmePath;
-    path.commandEnded(slot.dataBytes);
+    defined(this.#pathOf[slot.tag], 'a command without a path').commandEnded(slot.dataBytes);
     defined(part.owner, 'a part has nobody to come back to').onPart(part);
   }
 

@@ -56,9 +56,9 @@ export class R2tQueue {
 
   #load(): void {
     const at = this.#head;
-    this.cid = this.#cids[at] as number;
-    this.ttag = this.#ttags[at] as number;
-    this.offset = this.#offsets[at] as number;
-    this.left = this.#lengths[at] as number;
+    this.cid = this.#cids[at]!;
+    this.ttag = this.#ttags[at]!;
+    this.offset = this.#offsets[at]!;
+    this.left = this.#lengths[at]!;
   }
 }

@@ -13,7 +13,7 @@ import { QueuePair, type QueuePairListener, type QueueTarget } from './queue-pai
 import { sqeCid, sqeOpcode } from './sqe.ts';
 
 const address = { host: '10.0.0.1', port: 4420 };
-export const inCapsuleBytes = 8192;
+const inCapsuleBytes = 8192;
 const areaBytes = 2 ** 21;
 
 export interface SeenCommand {
@@ -107,7 +107,18 @@ export class ScriptedTarget implements ConnectionOwner {
     const { connection } = this;
     const place = connection.reserve(dataPdu.bytes);
     const { view } = this.io.memory;
-    writeDataHeader(view, place, pduType.c2hData, connection.digests, connection.alignment, flags, cid, 0, datao, bytes);
+    writeDataHeader(
+      view,
+      place,
+      pduType.c2hData,
+      connection.digests,
+      connection.alignment,
+      flags,
+      cid,
+      0,
+      datao,
+      bytes,
+    );
     connection.queueWithData(place, this.area + datao, bytes, 0);
   }
 
@@ -157,7 +168,14 @@ export class Stage implements QueuePairListener, PartOwner {
     this.world = new World({ seed });
     this.host = this.world.io('host');
     this.target = new ScriptedTarget(this.world.io('array'), targetOptions);
-    const options = { depth: 8, digests: hostDigests, timeoutMs, userTimeout: 0, handshakeMs: 1000, receiveBytes: 16384 };
+    const options = {
+      depth: 8,
+      digests: hostDigests,
+      timeoutMs,
+      userTimeout: 0,
+      handshakeMs: 1000,
+      receiveBytes: 16384,
+    };
     this.queue = new QueuePair(this.host, this, options);
     this.path = new NvmePath(this.queue, 'path', 1, 1, 4096, limits, true);
     this.queue.addPath(this.path);

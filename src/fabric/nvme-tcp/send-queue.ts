@@ -105,10 +105,10 @@ export class SendQueue {
     this.queuedBytes += bytes;
     if (this.#count > this.#taken) {
       const last = (this.#head + this.#count - 1) & this.#mask;
-      const lastEnd = (this.#place[last] as number) + (this.#length[last] as number);
+      const lastEnd = this.#place[last]! + this.#length[last]!;
       if (this.#cookie[last] === noCookie && lastEnd === place && skipped === 0) {
-        this.#length[last] = (this.#length[last] as number) + bytes;
-        this.#consumed[last] = (this.#consumed[last] as number) + bytes;
+        this.#length[last] = this.#length[last]! + bytes;
+        this.#consumed[last] = this.#consumed[last]! + bytes;
         this.#ends[last] = endsPdu ? 1 : 0;
         return;
       }
@@ -140,9 +140,9 @@ export class SendQueue {
     let taken = 0;
     while (taken < this.#count && taken < maxSegments) {
       const index = (this.#head + taken) & this.#mask;
-      const length = this.#length[index] as number;
+      const length = this.#length[index]!;
       if (taken > 0 && bytes + length > maxBatchBytes) break;
-      this.places[taken] = this.#place[index] as number;
+      this.places[taken] = this.#place[index]!;
       this.lengths[taken] = length;
       bytes += length;
       taken += 1;
@@ -159,8 +159,8 @@ export class SendQueue {
     // Nothing may join the batch from here on: it is taken off the ring one by one.
     for (let left = taken; left > 0; left -= 1) {
       const index = this.#head;
-      const cookie = this.#cookie[index] as number;
-      this.#used -= this.#consumed[index] as number;
+      const cookie = this.#cookie[index]!;
+      this.#used -= this.#consumed[index]!;
       this.#head = (index + 1) & this.#mask;
       this.#count -= 1;
       this.#taken -= 1;
@@ -173,8 +173,8 @@ export class SendQueue {
     let freed = 0;
     for (let at = this.#taken; at < this.#count; at += 1) {
       const index = (this.#head + at) & this.#mask;
-      freed += this.#consumed[index] as number;
-      this.queuedBytes -= this.#length[index] as number;
+      freed += this.#consumed[index]!;
+      this.queuedBytes -= this.#length[index]!;
     }
     this.#used -= freed;
     // `freed` counts skipped bytes too, so going back by it, around the end, leads to the end of the last kept header.

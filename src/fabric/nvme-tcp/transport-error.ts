@@ -80,7 +80,10 @@ export function connectError(status: number, subnqn: string, address: Address): 
     case sc.connectInvalidHost:
       return new CausewayError('nvme-connect-refused', `${where} does not allow this host on ${subnqn} (${name}).`);
     case sc.authenticationRequired:
-      return new CausewayError('nvme-authentication-required', `${where} wants this host to authenticate for ${subnqn}.`);
+      return new CausewayError(
+        'nvme-authentication-required',
+        `${where} wants this host to authenticate for ${subnqn}.`,
+      );
     default:
       return new CausewayError('nvme-connect-refused', `${where} refuses a connection to ${subnqn}: ${name}.`);
   }

@@ -7,22 +7,31 @@ import { parseDiscoveryUrl, parseNvmeUrl } from './url.ts';
 const nqn = 'nqn.2026-11.io.causeway:array';
 
 test('a volume over many hosts', () => {
-  assert.deepEqual(parseNvmeUrl(`nvme+tcp://127.0.0.1,array-b.example:4421,[fe80::1%eth0]:9,[::1]/${nqn}?nsid=3&digest=header,data&queue-size=64`), {
-    addresses: [
-      { host: '127.0.0.1', port: 4420 },
-      { host: 'array-b.example', port: 4421 },
-      { host: 'fe80::1%eth0', port: 9 },
-      { host: '::1', port: 4420 },
-    ],
-    subnqn: nqn,
-    nsid: 3,
-    digests: 3,
-    queueSize: 64,
-  });
+  assert.deepEqual(
+    parseNvmeUrl(
+      `nvme+tcp://127.0.0.1,array-b.example:4421,[fe80::1%eth0]:9,[::1]/${nqn}?nsid=3&digest=header,data&queue-size=64`,
+    ),
+    {
+      addresses: [
+        { host: '127.0.0.1', port: 4420 },
+        { host: 'array-b.example', port: 4421 },
+        { host: 'fe80::1%eth0', port: 9 },
+        { host: '::1', port: 4420 },
+      ],
+      subnqn: nqn,
+      nsid: 3,
+      digests: 3,
+      queueSize: 64,
+    },
+  );
 });
 
 test('the least that a volume needs', () => {
-  assert.deepEqual(parseNvmeUrl(`NVME+TCP://a/${nqn}`), { addresses: [{ host: 'a', port: 4420 }], subnqn: nqn, digests: 0 });
+  assert.deepEqual(parseNvmeUrl(`NVME+TCP://a/${nqn}`), {
+    addresses: [{ host: 'a', port: 4420 }],
+    subnqn: nqn,
+    digests: 0,
+  });
 });
 
 test('discovery listens elsewhere by default', () => {
@@ -67,16 +76,22 @@ for (const [url, says] of wrong) {
 
 test('any text is parsed or refused with a code', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.string().map((text) => `nvme+tcp://${text}`)), (text) => {
-      for (const parse of [parseNvmeUrl, parseDiscoveryUrl]) {
-        try {
-          parse(text);
-        } catch (error) {
-          assert.ok(error instanceof CausewayError && error.code === 'bad-url');
-          assert.ok(error.message.length < 1000);
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.string().map((text) => `nvme+tcp://${text}`),
+      ),
+      (text) => {
+        for (const parse of [parseNvmeUrl, parseDiscoveryUrl]) {
+          try {
+            parse(text);
+          } catch (error) {
+            assert.ok(error instanceof CausewayError && error.code === 'bad-url');
+            assert.ok(error.message.length < 1000);
+          }
         }
-      }
-    }),
+      },
+    ),
     { numRuns: 2000 },
   );
 });

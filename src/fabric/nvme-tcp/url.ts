@@ -74,7 +74,7 @@ function parseAddress(url: string, text: string, defaultPort: number): Address {
   }
   const port = match[2] === undefined ? defaultPort : Number(match[2]);
   if (!(port >= 1 && port <= 65535)) throw bad(url, `has the port ${match[2]}, which is not from 1 to 65535`);
-  return { host: match[1] as string, port };
+  return { host: match[1]!, port };
 }
 
 function parseAddresses(url: string, authority: string, defaultPort: number): Address[] {
@@ -100,7 +100,8 @@ function decode(url: string, text: string): string {
 
 function wholeNumber(url: string, name: string, text: string, most: number): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= 1 && value <= most)) throw bad(url, `has ${name}=${shown(text)}, which is not a number from 1 to ${most}`);
+  if (!(value >= 1 && value <= most))
+    throw bad(url, `has ${name}=${shown(text)}, which is not a number from 1 to ${most}`);
   return value;
 }
 

@@ -17,9 +17,12 @@ import { FabricReactor, type PathListener } from './reactor-side.ts';
 export const subnqn = 'nqn.2026-11.io.causeway:array';
 export const hostnqn = 'nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555';
 export const hostid = '11111111222233334444555555555555';
-export const volumeBytes = 16 * 2 ** 20;
+const volumeBytes = 16 * 2 ** 20;
 
-export const portAddress = (portid: number): { host: string; port: number } => ({ host: `10.0.0.${portid}`, port: 4420 });
+export const portAddress = (portid: number): { host: string; port: number } => ({
+  host: `10.0.0.${portid}`,
+  port: 4420,
+});
 
 /** One reactor of the host: its paths by id, and what it heard. */
 export class TestReactor implements PathListener, PartOwner {
@@ -61,7 +64,14 @@ export class TestReactor implements PathListener, PartOwner {
   }
 
   /** Makes a part with a buffer of its own and submits it. */
-  submit(path: NvmePath, operation: Op, offset: number, length: number, payload: Uint8Array | null = null, flags = 0): Part {
+  submit(
+    path: NvmePath,
+    operation: Op,
+    offset: number,
+    length: number,
+    payload: Uint8Array | null = null,
+    flags = 0,
+  ): Part {
     const part = new Part(this.#parts);
     this.#parts += 1;
     part.op = operation;
@@ -75,6 +85,12 @@ export class TestReactor implements PathListener, PartOwner {
     assert.ok(path.open && path.hasRoom, 'the path takes no part');
     path.submit(part);
     return part;
+  }
+
+  /** Gives the buffers of all parts back; all have ended. */
+  freeParts(): void {
+    for (const part of this.ended) if (part.buffer !== 0) this.io.memory.free(part.buffer);
+    this.ended.length = 0;
   }
 
   hasEnded(part: Part): boolean {
@@ -108,11 +124,11 @@ export class TestFabric implements AssociationListener {
     });
     const ios: SimIo[] = [];
     for (let i = 0; i < reactors; i += 1) ios.push(this.world.io(`host${i}`));
-    const first = ios[0] as SimIo;
+    const first = ios[0]!;
     this.lead = new FabricLead(first, {
       reactors,
       post: (reactor: number, message: ToReactor) => {
-        const io = ios[reactor] as SimIo;
+        const io = ios[reactor]!;
         // What crosses threads is a copy.
         const copy = structuredClone(message);
         io.later({ run: () => this.reactors[reactor]?.side.onMessage(copy) });
@@ -128,7 +144,7 @@ export class TestFabric implements AssociationListener {
   }
 
   get reactor(): TestReactor {
-    return this.reactors[0] as TestReactor;
+    return this.reactors[0]!;
   }
 
   onState(association: Association, state: AssociationState, error: CausewayError | null): void {
@@ -162,7 +178,7 @@ export class TestFabric implements AssociationListener {
   }
 
   async close(): Promise<void> {
-    for (const association of [...this.lead.associations]) await this.world.drive(this.lead.remove(association));
+    for (const association of Array.from(this.lead.associations)) await this.world.drive(this.lead.remove(association));
     await this.world.drive(this.array.close());
   }
 }
@@ -176,9 +192,16 @@ export async function withFabric(
 ): Promise<void> {
   const fabric = new TestFabric(seed, reactors, options);
   await fabric.world.drive(fabric.array.listen());
+  const taken = fabric.reactors.map(({ io }) => io.memory.takenBytes);
   try {
     await play(fabric);
     await fabric.close();
+    for (const reactor of fabric.reactors) reactor.freeParts();
+    assert.deepEqual(
+      fabric.reactors.map(({ io }) => io.memory.takenBytes),
+      taken,
+      'the fabric lost memory',
+    );
   } catch (error) {
     if (error instanceof Error) error.message += ` (seed ${seed}; ${fabric.states.join(' ')})`;
     throw error;

@@ -48,17 +48,6 @@ function payloadBytesFor(options: FuseDeviceOptions): number {
   throw new CausewayError('invalid-argument', `A payload of ${wanted} bytes is not possible: it is 8 KiB to 1 MiB.`);
 }
 
-/** What is worth telling the loop device's queue; measured, see docs. */
-function queueSettings(geometry: KernelGeometry, payloadBytes: number): Record<string, string> {
-  const settings: Record<string, string> = {
-    scheduler: 'none',
-    max_sectors_kb: String(payloadBytes / 1024),
-  };
-  // Without a command for it, a discarded range would be written with zeroes in full: no one wants that from fstrim.
-  if (!geometry.canWriteZeroes) settings['discard_max_bytes'] = '0';
-  return settings;
-}
-
 /**
  * Makes the device. What a dead process left under this name is cleared up first.
  * @throws CausewayError `device-name-taken`, `invalid-argument`, `kernel-device-unavailable`, `kernel-device-failed`
@@ -127,7 +116,6 @@ async function build(
         blockBytes: options.geometry.blockBytes,
         readOnly: options.geometry.readOnly,
         partitions: options.partitions ?? true,
-        queue: queueSettings(options.geometry, payloadBytes),
       },
       attachMilliseconds,
     );
@@ -136,7 +124,7 @@ async function build(
     const linked = makeLink(record.link, answer.device);
     return new FuseDevice(host, places, attached, session, served, linked, notes);
   } catch (error) {
-    // Whatever the helper did meanwhile is taken back as well: the loop device is let go of by its tag.
+    // Whatever the helper did meanwhile is taken back as well: a loop device that it attached is let go of.
     session.abort();
     await release(host, record);
     session.unmount();

@@ -128,6 +128,9 @@ export class FileOperations {
 
   #statfs(slot: FuseSlot): number {
     const geometry = this.#device.geometry;
+    // A loop device that gets no answer offers no discard. That is as it should be if a hole had to be written with
+    // zeroes in full: nobody wants that from mkfs and fstrim. (EACCES, because df passes over that one in silence.)
+    if (!geometry.canWriteZeroes) return -errno.EACCES;
     this.#clear(slot, statfsOutBytes);
     // A loop device takes the block size of the file system as its discard granularity.
     this.#put64(slot.payload + statfsOut.blocks, Math.floor(geometry.sizeBytes / geometry.physicalBlockBytes));

@@ -73,22 +73,11 @@ function attach(work: AttachLoop): LoopAnswer {
           throw new Failure(`${device} refuses direct I/O`);
         });
         if (!done) continue;
-        tune(device, work.queue);
         return { failure: null, device, held: false };
       }
       throw new Failure('every free loop device was taken by somebody else');
     }),
   );
-}
-
-function tune(device: string, queue: Readonly<Record<string, string>>): void {
-  for (const [entry, value] of Object.entries(queue)) {
-    try {
-      fs.writeFileSync(sysfs(device, path.join('queue', entry)), value);
-    } catch {
-      // An older kernel does not have it or does not allow it: the device works, if not as fast.
-    }
-  }
 }
 
 /** Opens the device if it is still ours; null if it is not: detached already, and perhaps somebody else's by now. */

@@ -9,8 +9,6 @@ export interface AttachLoop {
   readonly blockBytes: number;
   readonly readOnly: boolean;
   readonly partitions: boolean;
-  /** What to write to files in the device's queue directory in sysfs; a wish, so refusals are no errors. */
-  readonly queue: Readonly<Record<string, string>>;
 }
 
 /**

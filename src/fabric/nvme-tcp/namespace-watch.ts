@@ -1,0 +1,161 @@
+/**
+ * Keeps up with what a live controller shows: its namespaces, and how ANA lets them be used. Reads what an event says is
+ * out of date, until nothing is, and tells the association. Control.
+ */
+import { CausewayError } from '../../base/errors.ts';
+import type { Address, Io } from '../../io/contract.ts';
+import type { Controller, ReadyController } from './controller.ts';
+import { access, type PathInfo } from './messages.ts';
+import {
+  activeNamespaces,
+  isServed,
+  readNamespace,
+  type RefusedNamespace,
+  type ServedNamespace,
+} from './namespace-scan.ts';
+import { accessByNamespace, pathInfoOf } from './path-info.ts';
+import { addressText, expectedError } from './transport-error.ts';
+
+/** What can be out of date. Bits. */
+export const stale = { namespaces: 1, access: 2 } as const;
+
+/** The life that is watched. */
+interface WatchedLife {
+  readonly condemned: { readonly settled: boolean };
+  condemn(error: CausewayError): void;
+}
+
+export interface WatchOptions {
+  readonly address: Address;
+  readonly subnqn: string;
+  /** Only these namespaces; all if left out. */
+  readonly nsids?: readonly number[];
+}
+
+/** Told after each reading: what can be served, and everything, with the reasons for what cannot. */
+type Announce = (paths: readonly PathInfo[], all: readonly (PathInfo | RefusedNamespace)[]) => void;
+
+/** How often a namespace between two ANA states is looked at, besides what events say. Milliseconds. */
+const transitionLookMs = 1000;
+
+export class NamespaceWatch {
+  readonly #io: Io;
+  readonly #life: WatchedLife;
+  readonly #controller: Controller;
+  readonly #options: WatchOptions;
+  readonly #announce: Announce;
+  readonly #namespaces = new Map<number, ServedNamespace | RefusedNamespace>();
+  #stale = 0;
+  #begun = false;
+  #reading = false;
+  #inTransition = false;
+  #watchingTransition = false;
+
+  constructor(io: Io, life: WatchedLife, controller: Controller, options: WatchOptions, announce: Announce) {
+    this.#io = io;
+    this.#life = life;
+    this.#controller = controller;
+    this.#options = options;
+    this.#announce = announce;
+  }
+
+  /** The first reading. What goes wrong condemns the life. */
+  async readAll(): Promise<void> {
+    this.#stale = stale.namespaces | stale.access;
+    await this.#read();
+  }
+
+  /** The life is live: events are acted upon from now on, and those that came since the first reading too. */
+  begin(): void {
+    this.#begun = true;
+    if (this.#stale !== 0) this.becomesStale(0);
+  }
+
+  /** Called from callbacks of the loop, so the reading is begun as control work: the loop has to know of its promises. */
+  becomesStale(bits: number): void {
+    this.#stale |= bits;
+    if (!this.#begun || this.#reading) return;
+    const begin = this.#io.deferred<void>();
+    void begin.promise.then(() => this.#read());
+    begin.resolve();
+  }
+
+  /** Reads again what is out of date, until nothing is. One at a time. */
+  async #read(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      while (this.#stale !== 0 && !this.#life.condemned.settled) {
+        const bits = this.#stale;
+        this.#stale = 0;
+        if ((bits & stale.namespaces) !== 0) await this.#readNamespaces();
+        await this.#readAccess();
+      }
+    } catch (error) {
+      // What the array says cannot be understood or read: to go on with what was known would be to guess.
+      this.#life.condemn(expectedError(error));
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  get #ready(): ReadyController {
+    const { ready } = this.#controller;
+    if (ready === null) throw new CausewayError('assertion', 'a controller is watched before it is ready');
+    return ready;
+  }
+
+  async #readNamespaces(): Promise<void> {
+    const { admin } = this.#controller;
+    const known = this.#namespaces;
+    // The first reading reads all, and so does a change of too many.
+    const changed = known.size === 0 ? null : await this.#controller.readChangedNamespaces();
+    const wanted = this.#options.nsids ?? (await activeNamespaces(admin));
+    for (const nsid of known.keys()) if (!wanted.includes(nsid)) known.delete(nsid);
+    for (const nsid of wanted) {
+      if (changed !== null && !changed.includes(nsid) && known.has(nsid)) continue;
+      known.set(nsid, await readNamespace(admin, nsid, this.#ready));
+    }
+  }
+
+  async #readAccess(): Promise<void> {
+    const { hasAna, id } = this.#ready;
+    const where = addressText(this.#options.address);
+    const log = hasAna ? await this.#controller.readAnaLog() : null;
+    const paths: PathInfo[] = [];
+    const all: (PathInfo | RefusedNamespace)[] = [];
+    for (const namespace of this.#namespaces.values()) {
+      if (!isServed(namespace)) {
+        all.push(namespace);
+        continue;
+      }
+      const info = pathInfoOf(namespace, where, this.#options.subnqn, accessByNamespace(log, namespace));
+      paths.push(info);
+      all.push(info);
+    }
+    this.#inTransition = paths.some((path) => path.access === access.change);
+    if (this.#life.condemned.settled) return;
+    this.#announce(paths, all);
+    if (this.#inTransition && !this.#watchingTransition) void this.#watchTransition(id.anatt);
+  }
+
+  /** A namespace between two ANA states has to reach one within ANATT seconds; otherwise the controller is at fault. */
+  async #watchTransition(anatt: number): Promise<void> {
+    const { clock } = this.#io;
+    this.#watchingTransition = true;
+    const deadline = clock.now() + Math.max(1, anatt) * 1000;
+    while (this.#inTransition && !this.#life.condemned.settled) {
+      const left = deadline - clock.now();
+      if (left <= 0) {
+        const where = addressText(this.#options.address);
+        this.#life.condemn(
+          new CausewayError('nvme-timeout', `${where} is in ANA transition for more than ${anatt} s.`),
+        );
+        return;
+      }
+      await this.#io.sleep(Math.min(transitionLookMs, left));
+      this.becomesStale(stale.access);
+    }
+    this.#watchingTransition = false;
+  }
+}

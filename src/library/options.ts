@@ -1,0 +1,38 @@
+/** What `attach` and `serve` take. */
+import type { FilterSpec } from '../filters/spec.ts';
+import type { AttachOptions as HostAttachOptions } from '../host/contract.ts';
+import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
+
+/** How `attach` reaches a volume. All of it is optional. */
+export interface AttachOptions extends Omit<HostAttachOptions, 'name' | 'kernelDevice' | 'fuseTransport'> {
+  /** What events and error messages call the volume; `volume-1`, `volume-2`, … when left out. */
+  readonly name?: string;
+}
+
+/** How `serve` makes a kernel device. */
+export interface ServeOptions {
+  /**
+   * The device's name: it becomes `/dev/causeway/<name>`. 1 to 32 small letters, digits, dots, underscores and hyphens,
+   * beginning with a letter or a digit.
+   */
+  readonly name: string;
+  /** `auto` (default) takes the best kind that this host offers. */
+  readonly kernelDevice?: 'auto' | KernelDeviceKind;
+  /** How FUSE requests travel: `auto` (default) tries io_uring first. */
+  readonly fuseTransport?: 'auto' | FuseTransport;
+  /** Writes are refused (EROFS) even if the device could take them. */
+  readonly readOnly?: boolean;
+  /** In front of the device: the first is the first to see a request. At most six. */
+  readonly filters?: readonly FilterSpec[];
+  /**
+   * Only for an object of the program's own: milliseconds that one request may take before it ends with ETIMEDOUT. 0
+   * (default) = for ever. The object is not told; what it still does to the range is its own affair.
+   */
+  readonly requestTimeout?: number;
+}
+
+/** How a volume or a served device is given back. */
+export interface CloseOptions {
+  /** Waits for nobody: who uses it gets input/output errors. */
+  readonly force?: boolean;
+}
