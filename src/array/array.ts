@@ -9,6 +9,7 @@
  *
  * `array.faults` makes it go wrong in every way that hosts have to survive.
  */
+import { assert } from '../base/assert.ts';
 import type { Address, Io } from '../io/contract.ts';
 import { AdminHandler } from './admin-handler.ts';
 import type { AnaState } from './ana.ts';
@@ -63,7 +64,7 @@ export class EmbeddedArray {
   readonly config: ArrayConfig;
   readonly faults: ArrayFaults;
   readonly #subsystem: Subsystem;
-  #open = false;
+  #closed = false;
 
   /** Takes the array's memory. @throws CausewayError `invalid-argument`, `out-of-memory` */
   constructor(io: Io, options: ArrayOptions) {
@@ -81,7 +82,7 @@ export class EmbeddedArray {
    * @throws CausewayError `address-in-use`, `address-not-available`, `file-open`, `invalid-argument`, `out-of-memory`
    */
   async listen(): Promise<void> {
-    this.#open = true;
+    assert(!this.#closed, 'an array is opened that was closed');
     try {
       for (const volume of this.config.volumes) await this.#subsystem.addVolume(volume);
       for (const port of this.#subsystem.ports) await port.listen();
@@ -91,10 +92,13 @@ export class EmbeddedArray {
     }
   }
 
-  /** Cuts all connections, ends ghosts, waits for what executes, closes the volumes and gives the memory back. */
+  /**
+   * Cuts all connections, ends ghosts, waits for what executes, closes the volumes and gives the memory back. The array
+   * is of no use afterwards. Harmless when repeated.
+   */
   async close(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
+    if (this.#closed) return;
+    this.#closed = true;
     const subsystem = this.#subsystem;
     for (const port of subsystem.ports) {
       // What faults hold back would be waited for below.

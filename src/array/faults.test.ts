@@ -33,6 +33,15 @@ describe('a port', () => {
       assert.equal((await again.connectQueue(0)).status, 0);
     }));
 
+  it('can be closed and opened without waiting', () =>
+    withArray({ seed: 94 }, async ({ array, open }) => {
+      const orders: Promise<void>[] = [];
+      for (let times = 0; times < 5; times += 1) orders.push(array.faults.closePort(1), array.faults.openPort(1));
+      await Promise.all(orders);
+      const queue = await open(1);
+      assert.equal((await queue.connectQueue(0)).status, 0);
+    }));
+
   it('that refuses lets those live that are there', () =>
     withArray({ seed: 82 }, async ({ array, io, open }) => {
       const queue = await io();
@@ -170,6 +179,8 @@ describe('the array', () => {
       const ports = [{ address: { host: '10.0.0.7', port: 4420 } }, { address: { host: '10.0.0.1', port: 4420 } }];
       const second = new EmbeddedArray(io, { ports, volumes: [] });
       await assert.rejects(second.listen(), { code: 'address-in-use' });
+      await second.close();
+      await new EmbeddedArray(io, {}).close();
       const third = new EmbeddedArray(io, { ports: ports.slice(0, 1) });
       await third.listen();
       await third.close();

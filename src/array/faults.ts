@@ -87,7 +87,7 @@ export class ArrayFaults {
 
   /**
    * Commands that change data, and whose connection dies while `delayExecution` holds them, are executed so much later
-   * all the same: ghosts.
+   * all the same: ghosts. Whether that is within what the array promised (CQT) is the caller's choice.
    */
   ghostWrites(portid: number, options: GhostOptions): void {
     const { faults } = this.#port(portid);

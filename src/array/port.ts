@@ -22,6 +22,8 @@ export class Port implements ListenerOwner, HeldCommands {
   readonly #advertise: string;
   readonly #connectHandler: CommandHandler;
   #listener: Listener | null = null;
+  /** The end of the listener before this one. */
+  #closing: Promise<void> = Promise.resolve();
   #empty: Deferred<void> | null = null;
 
   constructor(subsystem: Subsystem, config: PortConfig, portid: number, connectHandler: CommandHandler) {
@@ -47,6 +49,8 @@ export class Port implements ListenerOwner, HeldCommands {
 
   /** Control. Harmless when it listens already. @throws CausewayError `address-in-use`, `address-not-available` */
   async listen(): Promise<void> {
+    // The port number is free only when the listener before is gone.
+    await this.#closing;
     if (this.#listener !== null) return;
     const listener = await this.subsystem.io.listen(this.address, this);
     this.#listener = listener;
@@ -61,7 +65,8 @@ export class Port implements ListenerOwner, HeldCommands {
     this.#listener = null;
     this.abortAll();
     if (listener !== null) {
-      await listener.close();
+      this.#closing = listener.close();
+      await this.#closing;
       this.subsystem.discoveryChanged();
     }
     // Those that came in while the listener closed.

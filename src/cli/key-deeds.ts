@@ -61,7 +61,7 @@ function helpFor(instance: Instance, pending: KeyReader['pending']): string {
   if (pending !== null) return `${pending} which path? ${numbers}`;
   const keys: string[] = [];
   if (instance.board !== null) keys.push(`${numbers} pull or plug a port`);
-  if (instance.attachment !== null) keys.push(`f ${numbers} fail a path`, `r ${numbers} restore it`);
-  if (instance.board !== null) keys.push(`b ${numbers} blackhole a port`);
-  return [...keys, 'q quit'].join('   ');
+  if (instance.attachment !== null) keys.push('f fail a path', 'r restore it');
+  if (instance.board !== null) keys.push('b blackhole a port');
+  return [...keys, 'q quit'].join('  ');
 }

@@ -333,17 +333,17 @@ test('on a terminal: drawn, keys pull ports and fail paths, q ends, and the term
   world.terminal = terminal;
   const ended = world.run('demo', '--name', 'a');
   while (!terminal.shown.includes('live-optimized')) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.match(terminal.shown, /1–4 pull or plug a port/);
+  assert.match(terminal.shown, /1–4 pull or plug a port .*q quit/);
   terminal.type('2');
   terminal.type('f');
   assert.match(terminal.shown, /fail which path\? 1–4/);
   terminal.type('3');
-  while (!/closed/.test(terminal.shown) || !/disabled/.test(terminal.shown)) {
+  while (!/0 {2}closed$/m.test(terminal.shown) || !/disabled/.test(terminal.shown)) {
     terminal.resize();
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   terminal.type('2r3');
-  while (/closed\n|disabled/.test(terminal.shown)) {
+  while (/0 {2}closed$|disabled/m.test(terminal.shown)) {
     terminal.resize();
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

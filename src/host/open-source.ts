@@ -77,7 +77,11 @@ async function openUnfiltered(host: CausewayHost, source: Source, options: Attac
       const opened = await openLocal(host, source.kind, options, (device) => {
         const cells = host.reactors.map(() => new SharedArrayBuffer(bridgeCellsBytes));
         host.onBridge(device, source.connect(device, cells));
-        const order = (reactor: number): unknown => ({ device, ...source.options, cells: defined(cells[reactor], 'cells') });
+        const order = (reactor: number): unknown => ({
+          device,
+          ...source.options,
+          cells: defined(cells[reactor], 'cells'),
+        });
         return ['device.bridge', order];
       });
       return { ...opened, abandon: source.abandon };
@@ -108,9 +112,13 @@ async function openLocal(
   try {
     const [opened] = await host.callAll<OpenedDevice>(method, argument);
     const { geometry, identity } = defined(opened, 'a device');
-    const claim = claimIdentity(identity.id, options.name);
+    const buffers = host.reactors.map(() => new SharedArrayBuffer(statisticsBytes));
+    await host.callAll('device.count', (reactor) => ({ device, statistics: buffers[reactor] }));
+    // The others have an identity that was made for them just now.
+    const claim = kind === 'file' ? claimIdentity(identity.id, options.name) : noClaim;
     const base = { device, geometry, identity, kind, subsystem: '', nsid: 0, associations: [], pathIds: [] };
-    return { ...base, statistics: [], claim, multipath: null, abandon: () => {} };
+    const statistics = buffers.map((buffer) => new DeviceStatistics(buffer));
+    return { ...base, statistics, claim, multipath: null, abandon: () => {} };
   } catch (error) {
     host.offBridge(device);
     await host.callAll('device.close', () => device);

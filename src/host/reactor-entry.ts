@@ -10,8 +10,10 @@ import { type FilteredDevice, type FilterSpec, putFilters } from '../filters/spe
 import { knownStores, type StorePlace } from '../io/uring/store.ts';
 import type { QueuePlan } from '../kernel/contract.ts';
 import { makeQueueServer } from '../kernel/queue-server.ts';
+import { DeviceStatistics } from '../multipath/statistics.ts';
 import type { SelectorName } from '../multipath/selector.ts';
 import { AliasDevice } from './alias-device.ts';
+import { CountedDevice } from './counted-device.ts';
 import { BridgeDevice, type BridgeOptions } from './bridge-device.ts';
 import { Lead, ownLink, portLink, type ReactorPort } from './fabric-link.ts';
 import { type GeneratorPlan, runGenerator } from './generator.ts';
@@ -32,8 +34,12 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
   const channels = new Map<number, DirectChannel>();
   const bridges = new Map<number, BridgeDevice>();
   const filters = new Map<number, FilteredDevice>();
-  const volumes = new VolumeReactor(io, (event) => emit('volume', event));
   let fabric: FabricReactor | null = null;
+  const volumes = new VolumeReactor(
+    io,
+    (event) => emit('volume', event),
+    (controller, epoch) => fabric?.isFenced(controller, epoch) === true,
+  );
   let lead: VolumeLead | null = null;
   let link: Lead | null = null;
   let servers = 0;
@@ -87,13 +93,7 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'device.file': async (order: { device: number; options: FileDeviceOptions }) =>
       open(order.device, await FileDevice.open(io, order.options)),
     'device.bridge': async (options: BridgeOptions) => {
-      const bridge = new BridgeDevice(io, options, (requests) =>
-        emit('bridge', {
-          device: options.device,
-          memory: { address: io.memory.base, bytes: io.memory.size },
-          requests,
-        }),
-      );
+      const bridge = new BridgeDevice(io, options, (message) => emit('bridge', { device: options.device, message }));
       bridges.set(options.device, bridge);
       return open(options.device, bridge);
     },
@@ -103,6 +103,9 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'bridge.abandon': async (device: number) => bridges.get(device)?.abandon(),
     'device.alias': async (order: { device: number; of: number; readOnly: boolean }) =>
       open(order.device, new AliasDevice(deviceOf(order.of), order.readOnly)),
+    'device.count': async (order: { device: number; statistics: SharedArrayBuffer }) => {
+      open(order.device, new CountedDevice(io, deviceOf(order.device), new DeviceStatistics(order.statistics)));
+    },
     'device.filter': async (order: { device: number; filters: readonly FilterSpec[] }) => {
       const filtered = putFilters(io, deviceOf(order.device), order.filters);
       filters.set(order.device, filtered);

@@ -95,12 +95,15 @@ export function mismatch(geometry: Geometry, info: PathInfo): string {
 export class VolumeReactor implements PathListener {
   readonly #io: Io;
   readonly #tell: (event: VolumeEvent) => void;
+  readonly #isFenced: (controller: number, epoch: number) => boolean;
   readonly #paths = new Map<NvmePath, KnownPath>();
   readonly #volumes = new Map<number, Volume>();
 
-  constructor(io: Io, tell: (event: VolumeEvent) => void) {
+  /** @param isFenced as FabricReactor.isFenced */
+  constructor(io: Io, tell: (event: VolumeEvent) => void, isFenced: (controller: number, epoch: number) => boolean) {
     this.#io = io;
     this.#tell = tell;
+    this.#isFenced = isFenced;
   }
 
   // --- From the fabric --------------------------------------------------------------------------------------------
@@ -151,6 +154,7 @@ export class VolumeReactor implements PathListener {
       sharedCache: plan.sharedCache,
       ledger: new FlushLedger(plan.ledger),
       statistics: new DeviceStatistics(plan.statistics),
+      isFenced: this.#isFenced,
       onPathState: (member) =>
         this.#tell({ kind: 'path-state', device: plan.device, index: member.index, state: member.state }),
     });

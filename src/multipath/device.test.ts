@@ -181,9 +181,10 @@ describe('multipath device', () => {
     const [lost, other] = [one.paths[index]!, one.paths[1 - index]!];
     lose(one, index, ghost);
     assert.equal(other.taken.length, 0);
-    // Neither the fence of another controller, nor of an earlier life, nor the path's return lets it go.
-    one.device.fenced(other.controller, 9);
+    // Neither the fence of another controller, nor of another life, earlier or later, nor the path's return lets it go.
+    one.device.fenced(other.controller, 1);
     one.device.fenced(lost.controller, 0);
+    one.device.fenced(lost.controller, 2);
     lost.open = true;
     lost.epoch = 2;
     one.device.pathChanged(index);
@@ -196,6 +197,15 @@ describe('multipath device', () => {
     lost.answerAll();
     await one.settle();
     assert.deepEqual(one.ended, [[0, status.ok]]);
+  });
+
+  it('sends a write that comes back after its fence again at once', () => {
+    const one = bench(2, { isFenced: (controller, epoch) => controller === 0 && epoch === 1 });
+    one.device.setDisabled(1, true);
+    one.start(op.write, 0, 4096);
+    one.device.setDisabled(1, false);
+    lose(one, 0, ghost);
+    assert.equal(one.paths[1]?.taken.length, 1);
   });
 
   it('sends a write of which no byte left, or that surely did not execute, again at once', async () => {

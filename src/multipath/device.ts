@@ -35,6 +35,8 @@ export interface MultipathOptions {
   /** Shared by all reactors of this device. */
   readonly ledger?: FlushLedger;
   readonly statistics?: DeviceStatistics;
+  /** True if that life of a controller was fenced already: for parts that come back late. */
+  readonly isFenced?: (controller: number, epoch: number) => boolean;
   /** Told of each change of a path's state (control; not on the data path). */
   readonly onPathState?: (member: Member) => void;
   /** The array answered with a path error although the path looked fine: its state should be read anew (control). */
@@ -118,7 +120,6 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     const member = this.paths.add(index, path);
     path.waiter = this;
     member.disabled = before.disabled;
-    member.fencedEpoch = before.fencedEpoch;
     for (let part = before.held.shift(); part !== null; part = before.held.shift()) member.held.push(part);
     for (let part = before.own.shift(); part !== null; part = before.own.shift()) member.own.push(part);
     this.pathChanged(index);
@@ -150,14 +151,16 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.pathChanged(index);
   }
 
-  /** No command of that life (or an earlier one) of the controller can execute any more: what was held may go on. */
+  /**
+   * No command of that life of the controller can execute any more: what was held for it may go on. A later life may be
+   * fenced before an earlier one, so this says nothing of any other.
+   */
   fenced(controller: number, epoch: number): void {
     for (const member of this.paths.members) {
       if (member === undefined || member.path.controller !== controller) continue;
-      if (epoch > member.fencedEpoch) member.fencedEpoch = epoch;
       for (let left = member.held.size; left > 0; left -= 1) {
         const part = member.held.shift()!;
-        if (part.epoch > member.fencedEpoch) {
+        if (part.epoch !== epoch) {
           member.held.push(part);
           continue;
         }
@@ -303,7 +306,8 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     }
     // A lost path says nothing about the command; an answer does.
     if (member.path.open && member.path.epoch === part.epoch) part.refusals += 1;
-    const next = fateOf(part, member.fencedEpoch, this.#strict);
+    const fenced = this.#options.isFenced?.(member.path.controller, part.epoch) === true;
+    const next = fateOf(part, fenced, this.#strict);
     if (next === fate.up) {
       this.#decide(part, part.status === status.ok ? status.ioError : part.status);
       return;

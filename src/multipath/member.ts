@@ -21,8 +21,6 @@ export class Member implements PathFacts {
   readonly held = new PartList();
   /** Parts that must go over this very path (flush of its controller's cache). */
   readonly own = new PartList();
-  /** The last life of the controller of which it is known that none of its commands can execute any more. */
-  fencedEpoch = 0;
   state: PathState = 'connecting';
   readonly statistics: DeviceStatistics;
   readonly base: number;

@@ -31,15 +31,15 @@ export const fate = {
 export type Fate = (typeof fate)[keyof typeof fate];
 
 /**
- * @param fencedEpoch the last life of the part's controller that is fenced
+ * @param fenced nothing of that life of its controller can be executed any more
  * @param strict ghosts are waited for
  */
-export function fateOf(part: Part, fencedEpoch: number, strict: boolean): Fate {
+export function fateOf(part: Part, fenced: boolean, strict: boolean): Fate {
   const here = (part.verdict & verdict.retryHere) !== 0 && part.refusals <= refusalsHere;
   const elsewhere = (part.verdict & verdict.retryElsewhere) !== 0 && part.refusals <= refusalsElsewhere;
   if (!here && !elsewhere) return fate.up;
   const changes = part.op !== op.read && part.op !== op.flush;
-  const ghost = changes && (part.verdict & verdict.mayStillExecute) !== 0 && part.epoch > fencedEpoch;
-  if (ghost && strict) return fate.hold;
+  const ghost = changes && (part.verdict & verdict.mayStillExecute) !== 0;
+  if (ghost && strict && !fenced) return fate.hold;
   return here ? fate.later : fate.again;
 }

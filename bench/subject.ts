@@ -1,0 +1,65 @@
+/**
+ * A process that is measured: runs a host, or the embedded array, and does what the benchmark asks for over the process's
+ * message channel. When that channel ends, for whatever reason, it takes down what it has and ends.
+ */
+import { defined } from '../src/base/assert.ts';
+import { startArray, type ArrayHandle, type ArrayOptions } from '../src/demo/array-thread.ts';
+import type { AttachOptions } from '../src/host/contract.ts';
+import type { GeneratorPlan, GeneratorResult } from '../src/host/generator.ts';
+import { type CausewayHost, type HostOptions, startHost } from '../src/host/host.ts';
+import { answerCall, type CallMessage, fromThread, type Methods } from '../src/host/rpc.ts';
+import type { DeviceView } from '../src/host/view.ts';
+
+let host: CausewayHost | null = null;
+let array: ArrayHandle | null = null;
+
+function volumeOf(name: string): CausewayHost['attachments'][number] {
+  return defined(
+    defined(host, 'no host').attachments.find((attachment) => attachment.name === name),
+    'no volume of this name',
+  );
+}
+
+const methods = {
+  'host.start': async (options: HostOptions): Promise<void> => {
+    host = await startHost(options);
+  },
+  'host.attach': async (order: { urls: readonly string[]; options: AttachOptions }): Promise<DeviceView> => {
+    const volume = await defined(host, 'no host').attach(order.urls, order.options);
+    return volume.view();
+  },
+  'host.detach': (name: string): Promise<void> => volumeOf(name).detach({ force: true }),
+  'host.generate': (order: { name: string; plan: GeneratorPlan }): Promise<GeneratorResult> => {
+    const { device } = volumeOf(order.name).source;
+    return defined(host, 'no host').lead.call<GeneratorResult>('generator.run', { device, plan: order.plan });
+  },
+  'array.start': async (order: { options: ArrayOptions; cpu?: number }): Promise<string> => {
+    array = await startArray(order.options, order.cpu);
+    return array.url;
+  },
+} as const satisfies Methods;
+
+export type SubjectMethods = typeof methods;
+
+/** Forgets what it has: memory that is not needed would count as used. For readings of the resident size. */
+async function takeDown(): Promise<void> {
+  await host?.stop();
+  await array?.stop();
+}
+
+// Whoever presses Ctrl-C means the benchmark, which then tells us.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('message', (message) => {
+  const call = fromThread<CallMessage>(message);
+  void answerCall(methods, call).then((answer) => process.send?.(answer));
+});
+process.once('disconnect', () => {
+  void takeDown().then(
+    () => {},
+    (error: unknown) => {
+      console.error(error);
+      process.kill(process.pid, 'SIGKILL');
+    },
+  );
+});
