@@ -30,8 +30,12 @@ export function buildProgram(verbs: Verbs): Command {
     .helpCommand('help [command]', 'what a command does, with its options and examples')
     .showSuggestionAfterError()
     .exitOverride()
-    // Errors are told in one place, below.
-    .configureOutput({ outputError: () => undefined })
+    .configureOutput({
+      writeOut: (text) => verbs.context.stdout.line(text.trimEnd()),
+      writeErr: (text) => verbs.context.stderr.line(text.trimEnd()),
+      // Errors are told in one place, below.
+      outputError: () => undefined,
+    })
     .addHelpText('after', epilogue);
   addDemo(program, verbs);
   addAttach(program, verbs);

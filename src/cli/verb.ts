@@ -27,10 +27,8 @@ export function verb(parent: Command, usage: string, description: string, exampl
 export function usageError(error: CommanderError): CausewayError | null {
   const said = error.message.replace(/^error: /, '').replace(/\s+/g, ' ').trim();
   const message = `${said.charAt(0).toLowerCase()}${said.slice(1)}`;
+  if (error.exitCode === 0) return null;
   switch (error.code) {
-    case 'commander.helpDisplayed':
-    case 'commander.version':
-      return null;
     case 'commander.help':
       // A group of verbs alone (`causeway path`): the help went to stderr already.
       return new CausewayError('wrong-usage', 'the command is not complete');

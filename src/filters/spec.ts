@@ -19,8 +19,11 @@ export type FilterKind = FilterSpec['kind'];
 
 export const filterKinds: readonly FilterKind[] = ['delay', 'error', 'stats', 'trace'];
 
-/** A filter in front of a device and in front of the next filters leaves room for what stands above and below. */
-export const maxFilters = maxDepth / 2;
+/**
+ * A volume may have filters, and so may what is served from it; each may take a place in a request, as do the door's user,
+ * the counters, and what is below.
+ */
+export const maxFilters = (maxDepth - 4) / 2;
 
 /** What a filter has to say, for people. Empty for one that only acts. */
 export interface FilterReport {

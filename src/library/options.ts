@@ -22,7 +22,7 @@ export interface ServeOptions {
   readonly fuseTransport?: 'auto' | FuseTransport;
   /** Writes are refused (EROFS) even if the device could take them. */
   readonly readOnly?: boolean;
-  /** In front of the device: the first is the first to see a request. At most six. */
+  /** In front of the device: the first is the first to see a request. At most four. */
   readonly filters?: readonly FilterSpec[];
   /**
    * Only for an object of the program's own: milliseconds that one request may take before it ends with ETIMEDOUT. 0

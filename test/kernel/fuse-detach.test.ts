@@ -22,11 +22,12 @@ function isAttached(file: string): boolean {
   return backingFiles().includes(file);
 }
 
-/** A process that swaps, so to speak: reads from the device until it fails. */
-async function endlessReader(context: TestContext, path: string): Promise<Promise<number>> {
-  const reader = spawn('sh', ['-c', `while dd if=${path} of=/dev/null bs=64k count=64 iflag=direct status=none; do :; done`]);
+/** A process that reads from the device until that fails. */
+function startReader(context: TestContext, path: string): { readonly end: Promise<number> } {
+  const line = `while dd if=${path} of=/dev/null bs=64k count=64 iflag=direct status=none; do :; done`;
+  const reader = spawn('sh', ['-c', line], { stdio: 'ignore' });
   context.after(() => reader.kill('SIGKILL'));
-  return once(reader, 'exit').then(([code]) => Number(code));
+  return { end: once(reader, 'exit').then(([code]) => Number(code)) };
 }
 
 for (const transport of transports) {
@@ -116,11 +117,15 @@ for (const transport of transports) {
   });
 
   test(`${transport}: under load, by force`, needs(transport), async (context) => {
-    const { open } = await trial(context, transport, { sizeBytes: 8 * MiB, reactors: 2 });
+    const { open, host } = await trial(context, transport, { sizeBytes: 8 * MiB, reactors: 2 });
     const device = await open();
-    const readers = await Promise.all([1, 2, 3].map(() => endlessReader(context, device.path)));
+    const readers = [1, 2, 3].map(() => startReader(context, device.path));
+    await until('load', async () => {
+      const { counts } = await host.workers[0]!.ask({ kind: 'counts' }, 'counts');
+      return counts[0]! > 200;
+    });
     await device.detach({ force: true });
-    for (const code of readers) assert.equal(await code, 0, 'the loop of the shell ends with the first error');
+    for (const { end } of readers) assert.equal(await end, 0, 'the loop of the shell ends with the first error');
   });
 
   test(`${transport}: taken away by somebody else, and cleared up`, needs(transport), async (context) => {

@@ -10,6 +10,8 @@ export interface FioJob {
   /** Smallest and largest block, e.g. `4k-128k`. */
   readonly blocks?: string;
   readonly depth?: number;
+  /** Blocks that are written before the first of them is verified. */
+  readonly backlog?: number;
 }
 
 export interface FioReport {
@@ -46,7 +48,7 @@ export async function runFio(scene: Scene, job: FioJob): Promise<FioReport> {
     `--size=${job.bytes}`,
     '--serialize_overlap=1',
     '--verify=crc32c',
-    '--verify_backlog=64',
+    `--verify_backlog=${job.backlog ?? 64}`,
     '--verify_fatal=1',
     '--verify_state_save=0',
     `--randseed=${job.seed}`,
@@ -63,7 +65,7 @@ interface Side {
 }
 
 interface Report {
-  readonly jobs: readonly { readonly error: number; readonly total_err: number; readonly read: Side; readonly write: Side }[];
+  readonly jobs: readonly { readonly error: number; readonly total_err?: number; readonly read: Side; readonly write: Side }[];
 }
 
 function reportOf(out: string, ending: string): FioReport {
@@ -73,7 +75,8 @@ function reportOf(out: string, ending: string): FioReport {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is used of fio's report is checked below
   const [job] = (JSON.parse(out.slice(begin)) as Report).jobs;
   assert(job !== undefined, `fio reports no job: ${ending}`);
-  const { error, total_err: ioErrors, read, write } = job;
+  // fio leaves the count out when it is zero.
+  const { error, total_err: ioErrors = 0, read, write } = job;
   const slowest = Math.max(read.clat_ns.max, write.clat_ns.max) / 1e6;
   const text = `${out.slice(0, begin)}${ending}`.trim();
   return { error, ioErrors, reads: read.total_ios, writes: write.total_ios, slowest, text };

@@ -12,8 +12,8 @@ import { defined } from '../../src/base/assert.ts';
 import { CausewayError } from '../../src/base/errors.ts';
 import { type ArrayHandle, type ArrayOptions, startArray } from '../../src/demo/array-thread.ts';
 import type { AttachOptions } from '../../src/host/contract.ts';
-import { CausewayHost, type HostOptions, startHost } from '../../src/host/host.ts';
-import { ServedVolume } from '../../src/host/served-volume.ts';
+import { type CausewayHost, type HostOptions, startHost } from '../../src/host/host.ts';
+import type { ServedVolume } from '../../src/host/served-volume.ts';
 import type { HostEvent } from '../../src/host/view.ts';
 import { assertNothingLeft, countBefore } from './leftovers.ts';
 
@@ -105,17 +105,13 @@ export class Scene {
 
   async start(): Promise<void> {
     this.#array = await startOnFreePort({ serial: `T${process.pid}`, ...this.#options.array });
-    const host = await startHost(this.#options.host);
-    assert(host instanceof CausewayHost);
-    this.#host = host;
-    host.onEvent((event) => this.events.push(event));
+    this.#host = await startHost(this.#options.host);
+    this.#host.onEvent((event) => this.events.push(event));
     if (this.#options.attach !== undefined) await this.attach(this.array.url, this.#options.attach);
   }
 
   async attach(url: string, options: Partial<AttachOptions>): Promise<void> {
-    const volume = await this.host.attach([url], { name: this.name, ...options });
-    assert(volume instanceof ServedVolume);
-    this.#volume = volume;
+    this.#volume = await this.host.attach([url], { name: this.name, ...options });
   }
 
   /** The volume is gone by the test's own doing. */
