@@ -3,7 +3,7 @@
 export type Undo = () => Promise<void> | void;
 
 /** One thing to be taken away may take this long; beyond it the next one gets its turn. Milliseconds. */
-const patience = 20_000;
+const patience = 60_000;
 
 export class Cleanup {
   readonly #undos: Undo[] = [];

@@ -22,8 +22,8 @@ export class Port implements ListenerOwner, HeldCommands {
   readonly #advertise: string;
   readonly #connectHandler: CommandHandler;
   #listener: Listener | null = null;
-  /** The end of the listener before this one. */
-  #closing: Promise<void> = Promise.resolve();
+  /** The order to listen or close that came last; it never fails. */
+  #last: Promise<void> = Promise.resolve();
   #empty: Deferred<void> | null = null;
 
   constructor(subsystem: Subsystem, config: PortConfig, portid: number, connectHandler: CommandHandler) {
@@ -48,29 +48,36 @@ export class Port implements ListenerOwner, HeldCommands {
   }
 
   /** Control. Harmless when it listens already. @throws CausewayError `address-in-use`, `address-not-available` */
-  async listen(): Promise<void> {
-    // The port number is free only when the listener before is gone.
-    await this.#closing;
-    if (this.#listener !== null) return;
-    const listener = await this.subsystem.io.listen(this.address, this);
-    this.#listener = listener;
-    // Port 0 picked one: it stays this one when the port is closed and opened again.
-    this.address = listener.address;
-    this.subsystem.discoveryChanged();
+  listen(): Promise<void> {
+    return this.#inOrder(async () => {
+      if (this.#listener !== null) return;
+      const listener = await this.subsystem.io.listen(this.address, this);
+      this.#listener = listener;
+      // Port 0 picked one: it stays this one when the port is closed and opened again.
+      this.address = listener.address;
+      this.subsystem.discoveryChanged();
+    });
   }
 
-  /** Control. Stops listening and cuts all connections; resolves when nothing of them is left but ghosts. */
-  async close(): Promise<void> {
-    const listener = this.#listener;
-    this.#listener = null;
+  /** Control. Stops listening and cuts all connections; resolves when the address is free. */
+  close(): Promise<void> {
     this.abortAll();
-    if (listener !== null) {
-      this.#closing = listener.close();
-      await this.#closing;
+    return this.#inOrder(async () => {
+      const listener = this.#listener;
+      this.#listener = null;
+      if (listener === null) return;
+      // Those that came in since; from here on nobody does.
+      this.abortAll();
+      await listener.close();
       this.subsystem.discoveryChanged();
-    }
-    // Those that came in while the listener closed.
-    this.abortAll();
+    });
+  }
+
+  /** The address is free for one listener only when the one before is gone: orders are carried out one by one. */
+  #inOrder(order: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(order);
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 
   /** Control. Resolves when all queues, ghosts included, are gone. */

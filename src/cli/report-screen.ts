@@ -28,6 +28,8 @@ export function reportScreen(context: Context, terminal: Terminal, end: () => vo
   let readyAt = begun;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
+  /** The device is gone: the last picture of it stays until the terminal is given back. */
+  let frozen = false;
 
   const note = (at: string, message: string): void => {
     events.push({ at, message });
@@ -55,7 +57,7 @@ export function reportScreen(context: Context, terminal: Terminal, end: () => vo
     return layoutArray({ title: `array ${instance?.name ?? ''}`, view: array, events, keys: help }, columns, rows);
   };
   const draw = (): void => {
-    if (!closed) terminal.draw(layout(terminal.columns, terminal.rows));
+    if (!closed && !frozen) terminal.draw(layout(terminal.columns, terminal.rows));
   };
   const tick = (): void => {
     timer = context.after(frameTime, tick);
@@ -87,7 +89,7 @@ export function reportScreen(context: Context, terminal: Terminal, end: () => vo
     event: (event: ReportedEvent) => {
       if (event.event === 'ready') return;
       if (event.event === 'in-use') alert = event.message;
-      if (event.event === 'detached') alert = '';
+      if (event.event === 'detached') frozen = true;
       note(event.at, event.message);
       draw();
     },

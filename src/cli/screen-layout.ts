@@ -67,7 +67,7 @@ function heading(state: ScreenState, columns: number): Line[] {
     span(columns >= narrow ? `  ${formatSize(view.sizeBytes)}  ` : '  '),
     span(`${live} of ${columns >= narrow ? counted(view.paths.length, 'path') : view.paths.length} live`, health),
   ];
-  if (isWide) first.push(span(`  up ${formatDuration(uptime)}`, 'dim'));
+  if (isWide) first.push(span(`  up ${uptime < 60_000 ? `${Math.floor(uptime / 1000)} s` : formatDuration(uptime)}`, 'dim'));
   return [
     first,
     ...(isWide ? [[span(`${printable(view.transport)}  ${view.selector}  ${printable(view.model)}`, 'dim')]] : []),

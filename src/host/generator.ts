@@ -14,6 +14,8 @@ export interface GeneratorPlan {
   readonly blockBytes: number;
   readonly depth: number;
   readonly milliseconds: number;
+  /** Ends after so many requests, if the time is not over before. */
+  readonly requests?: number;
 }
 
 export interface GeneratorResult {
@@ -38,7 +40,10 @@ class Generator implements Completer {
   readonly #onEnd: () => void;
   readonly latency = new Histogram();
   #next = 0;
+  /** Request slots that are still in use. */
   #left: number;
+  #submitted = Number.NaN; // starts as a double, so that the field's representation never changes
+  #most: number;
   #stopping = false;
   completed = 0;
   errors = 0;
@@ -54,6 +59,8 @@ class Generator implements Completer {
     this.#memory = io.memory.allocate(plan.depth * plan.blockBytes, 4096);
     for (let tag = 0; tag < plan.depth; tag += 1) this.#requests.push(new Request(io, tag));
     this.#left = plan.depth;
+    this.#submitted = 0;
+    this.#most = plan.requests ?? Number.POSITIVE_INFINITY;
   }
 
   start(): void {
@@ -70,6 +77,8 @@ class Generator implements Completer {
     this.#next = this.#next + 1 === this.#blocks ? 0 : this.#next + 1;
     const place = this.#memory + request.tag * blockBytes;
     request.begin(this.#write ? op.write : op.read, block * blockBytes, blockBytes, place, 0, this);
+    this.#submitted += 1;
+    if (this.#submitted >= this.#most) this.#stopping = true;
     submitChecked(this.#device, request);
   }
 

@@ -1,43 +1,40 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
-import { probeKernelDevices, type ProbedHost } from './probe.ts';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { kernelDeviceKinds } from './contract.ts';
+import { moduleState, probeKernelDevices } from './probe.ts';
 
-function host(paths: readonly string[], files: Record<string, string> = {}, isRoot = true): ProbedHost {
-  return {
-    exists: (path) => paths.includes(path),
-    read: (path) => files[path] ?? '',
-    release: '6.1.0',
-    isRoot,
-  };
-}
-
-function fuseOf(probed: ProbedHost): { available: boolean; reason: string; mend: string } | undefined {
-  return probeKernelDevices(probed).find(({ kind }) => kind === 'fuse');
-}
-
-test('FUSE + loop is offered where both nodes are there and root asks', () => {
-  assert.equal(fuseOf(host(['/dev/fuse', '/dev/loop-control']))?.available, true);
-});
-
-test('a module that is there but not loaded is named with the command that loads it', () => {
-  const modules = { '/lib/modules/6.1.0/modules.dep': 'kernel/drivers/block/loop.ko:\nkernel/fs/fuse/fuse.ko.xz:\n' };
-  assert.equal(fuseOf(host(['/dev/fuse'], modules))?.mend, 'modprobe loop');
-  assert.equal(fuseOf(host([], modules))?.mend, 'modprobe fuse');
-});
-
-test('a kernel without it, and a user who is not root, are told so', () => {
-  assert.match(fuseOf(host([]))?.reason ?? '', /no fuse/);
-  assert.match(fuseOf(host(['/dev/fuse', '/dev/loop-control'], {}, false))?.reason ?? '', /root/);
-});
-
-test('what is not built in yet is never called available', () => {
-  const probes = probeKernelDevices(host(['/sys/module/ublk_drv', '/sys/module/nbd']));
+test('every kind has its row, in order; what is not available says why', () => {
+  const rows = probeKernelDevices();
   assert.deepEqual(
-    probes.map(({ kind, available }) => [kind, available]),
-    [
-      ['ublk', false],
-      ['nbd', false],
-      ['fuse', false],
-    ],
+    rows.map((row) => row.kind),
+    kernelDeviceKinds,
   );
+  for (const row of rows) assert.equal(row.reason === null, row.available, row.kind);
+  assert.deepEqual(
+    rows.filter((row) => row.kind !== 'fuse').map((row) => row.available),
+    [false, false],
+  );
+});
+
+test('modules: in use, built in, on disk, missing', (context) => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'causeway-'));
+  context.after(() => fs.rmSync(directory, { recursive: true }));
+  const root = `${directory}/`;
+  const modules = `${root}lib/modules/${os.release()}`;
+  assert.equal(moduleState('nbd', root), 'missing');
+  fs.mkdirSync(modules, { recursive: true });
+  fs.mkdirSync(`${root}sys/module/fuse`, { recursive: true });
+  fs.writeFileSync(`${modules}/modules.builtin`, 'kernel/drivers/block/loop.ko\n');
+  fs.writeFileSync(
+    `${modules}/modules.dep`,
+    'kernel/drivers/block/nbd.ko.xz: kernel/a.ko\nkernel/drivers/block/ublk_drv.ko: kernel/other.ko\n',
+  );
+  assert.equal(moduleState('fuse', root), 'loaded');
+  assert.equal(moduleState('loop', root), 'loaded');
+  assert.equal(moduleState('nbd', root), 'loadable');
+  assert.equal(moduleState('ublk_drv', root), 'loadable');
+  assert.equal(moduleState('bd', root), 'missing');
 });

@@ -43,11 +43,7 @@ for (const transport of transports) {
     assert.ok(counts[2]! >= before[2]! + 2, 'flushed, and flushed again before it goes');
     assert.equal(taken, 0, 'the memory is given back');
     assert.equal(fs.existsSync(`/sys/block/${device.path.slice(5)}/loop`), false);
-    assert.equal(
-      await Promise.race([device.lost, host.sleep(50)]),
-      undefined,
-      'what was asked for is no loss',
-    );
+    assert.equal(await Promise.race([device.lost, host.sleep(50)]), undefined, 'what was asked for is no loss');
   });
 
   test(`${transport}: while a process has it open it stays, and goes on working`, needs(transport), async (context) => {
@@ -82,22 +78,26 @@ for (const transport of transports) {
     await device.detach({ force: false });
   });
 
-  test(`${transport}: by force: holders get EIO, and the node goes with the last of them`, needs(transport), async (context) => {
-    const { open, places, host } = await trial(context, transport, { sizeBytes: 8 * MiB });
-    const device = await open();
-    const file = `${places.runtimeDirectory}/trial.volume`;
-    const holder = await openHolder(context, device.path);
-    assert.equal(await holder.read(), 0);
-    const started = performance.now();
-    await device.detach({ force: true });
-    assert.ok(performance.now() - started < 5000, 'nothing waits for holders');
-    assert.equal(fs.existsSync(file), false);
-    assert.notEqual(await holder.read(), 0, 'the holder gets an error');
-    assert.equal(fs.readFileSync(`/sys/block/${device.path.slice(5)}/loop/autoclear`, 'utf8').trim(), '1');
-    assert.equal((await host.workers[0]!.ask({ kind: 'counts' }, 'counts')).taken, 0);
-    await holder.end();
-    await until('the loop device to go', () => !fs.existsSync(`/sys/block/${device.path.slice(5)}/loop`));
-  });
+  test(
+    `${transport}: by force: holders get EIO, and the node goes with the last of them`,
+    needs(transport),
+    async (context) => {
+      const { open, places, host } = await trial(context, transport, { sizeBytes: 8 * MiB });
+      const device = await open();
+      const file = `${places.runtimeDirectory}/trial.volume`;
+      const holder = await openHolder(context, device.path);
+      assert.equal(await holder.read(), 0);
+      const started = performance.now();
+      await device.detach({ force: true });
+      assert.ok(performance.now() - started < 5000, 'nothing waits for holders');
+      assert.equal(fs.existsSync(file), false);
+      assert.notEqual(await holder.read(), 0, 'the holder gets an error');
+      assert.equal(fs.readFileSync(`/sys/block/${device.path.slice(5)}/loop/autoclear`, 'utf8').trim(), '1');
+      assert.equal((await host.workers[0]!.ask({ kind: 'counts' }, 'counts')).taken, 0);
+      await holder.end();
+      await until('the loop device to go', () => !fs.existsSync(`/sys/block/${device.path.slice(5)}/loop`));
+    },
+  );
 
   test(`${transport}: by force while the volume does not answer`, needs(transport), async (context) => {
     const { open, host } = await trial(context, transport, { sizeBytes: 8 * MiB });

@@ -17,7 +17,9 @@ for (const transport of transports) {
     await run('mkfs.ext4', '-q', '-E', 'lazy_itable_init=0', device.path);
     await run('mount', device.path, target);
     try {
-      await shell(`mkdir ${target}/tree && cp -a /usr/include/. ${target}/tree/ 2>/dev/null || cp -a /etc/. ${target}/tree/`);
+      await shell(
+        `mkdir ${target}/tree && cp -a /usr/include/. ${target}/tree/ 2>/dev/null || cp -a /etc/. ${target}/tree/`,
+      );
       await shell(`dd if=/dev/urandom of=${target}/large bs=1M count=64 status=none && sync`);
       const before = await shell(`cd ${target} && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum`);
       await run('umount', target);

@@ -1,6 +1,7 @@
 /** What a killed process left behind is found and taken away by the next one, and nothing else is. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { test, type TestContext } from 'node:test';
@@ -39,7 +40,11 @@ async function startCrasher(context: TestContext, places: Places, transport: Fus
 }
 
 /** The next instance: takes over the name, serves, and goes in order. Returns what it had to say. */
-async function nextInstance(context: TestContext, places: Places, transport: FuseTransport): Promise<readonly string[]> {
+async function nextInstance(
+  context: TestContext,
+  places: Places,
+  transport: FuseTransport,
+): Promise<readonly string[]> {
   const host = await TestHost.start({ sizeBytes: 8 * MiB });
   context.after(() => host.stop());
   const device = await host.open('trial', { transport, places });
@@ -80,17 +85,21 @@ for (const transport of transports) {
     assert.match((await nextInstance(context, places, transport)).join('\n'), /cleared up/);
   });
 
-  test(`${transport}: killed with a holder, which the next instance does not wait for`, needs(transport), async (context) => {
-    const { places } = somewhere(context);
-    const crasher = await startCrasher(context, places, transport);
-    const holder = await openHolder(context, crasher.path);
-    await crasher.kill();
-    const notes = await nextInstance(context, places, transport);
-    assert.match(notes.join('\n'), /still open somewhere/);
-    assert.notEqual(await holder.read(), 0);
-    await holder.end();
-    await until('the loop device to go', () => !fs.existsSync(`/sys/block/${crasher.path.slice(5)}/loop`));
-  });
+  test(
+    `${transport}: killed with a holder, which the next instance does not wait for`,
+    needs(transport),
+    async (context) => {
+      const { places } = somewhere(context);
+      const crasher = await startCrasher(context, places, transport);
+      const holder = await openHolder(context, crasher.path);
+      await crasher.kill();
+      const notes = await nextInstance(context, places, transport);
+      assert.match(notes.join('\n'), /still open somewhere/);
+      assert.notEqual(await holder.read(), 0);
+      await holder.end();
+      await until('the loop device to go', () => !fs.existsSync(`/sys/block/${crasher.path.slice(5)}/loop`));
+    },
+  );
 
   test(`${transport}: killed while it waits for its own device`, needs(transport), async (context) => {
     const { places } = somewhere(context);
@@ -132,15 +141,16 @@ test("a stranger's loop device and mount at that place are left alone", needs('c
   await nextInstance(context, places, 'classic');
   // The record as the dead process left it, but by now somebody else is at its places.
   const stranger = `${directory}/stranger`;
-  fs.writeFileSync(record.mountPoint, Buffer.alloc(MiB));
+  fs.writeFileSync(record.mountPoint, '');
   fs.writeFileSync(stranger, '');
   await run('mount', '--bind', stranger, record.mountPoint);
-  fs.truncateSync(stranger, MiB);
+  fs.writeFileSync(stranger, randomBytes(MiB));
   const loop = (await run('losetup', '-f', '--show', record.mountPoint)).trim();
   try {
     writeRecord(places, { ...record, device: loop });
-    const notes = await nextInstance(context, places, 'classic').catch((error: unknown) => error);
-    assert.ok(notes instanceof Error, 'it cannot be served there');
+    const before = await shell(`sha256sum ${stranger}`);
+    await assert.rejects(nextInstance(context, places, 'classic'), { code: 'kernel-device-failed' });
+    assert.equal(await shell(`sha256sum ${stranger}`), before);
     assert.ok(fs.existsSync(`/sys/block/${loop.slice(5)}/loop/backing_file`), 'the loop device is left alone');
     assert.match(fs.readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(record.mountPoint));
   } finally {

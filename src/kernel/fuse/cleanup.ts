@@ -1,6 +1,7 @@
 /** Takes away what a kernel device leaves in the file system, if it is that device's. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { ownMounts } from '../../native/mount.ts';
 import type { DeviceRecord } from './record.ts';
 
 /** Makes or replaces the stable name. False if that is not possible. */
@@ -29,9 +30,13 @@ function removeLink(link: string, device: string): void {
   }
 }
 
-/** Removes link and mount point. Nothing is mounted any more. */
+/** Removes link and mount point, after the unmount. */
 export function removeTraces(record: DeviceRecord): void {
   if (record.device !== null) removeLink(record.link, record.device);
+  // Ours is empty. A file with something in it, or one that is mounted over, is somebody else's by now.
+  const there = fs.lstatSync(record.mountPoint, { throwIfNoEntry: false });
+  if (there === undefined || !there.isFile() || there.size > 0) return;
+  if (ownMounts().some((entry) => entry.target === record.mountPoint)) return;
   fs.rmSync(record.mountPoint, { force: true });
 }
 

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CausewayError } from '../../base/errors.ts';
-import { initFlag, initFlag2, initIn, initOut, inHeader, inHeaderBytes, initInBytes, opcode, outHeader } from './abi.ts';
+import {
+  initFlag,
+  initFlag2,
+  initIn,
+  initOut,
+  inHeader,
+  inHeaderBytes,
+  initInBytes,
+  opcode,
+  outHeader,
+} from './abi.ts';
 import { decodeInit, encodeInitReply, offersUring } from './init.ts';
 
 interface Words {

@@ -14,7 +14,7 @@ import {
 } from '../../native/descriptors.ts';
 import { errno, errnoName } from '../../native/errno.ts';
 import { systemError } from '../../native/libc.ts';
-import { mount, mountFlag, unmount, unmountFlag } from '../../native/mount.ts';
+import { mount, mountFlag, ownMounts, unmount, unmountFlag } from '../../native/mount.ts';
 import type { FuseTransport, KernelGeometry, KernelHost } from '../contract.ts';
 import { deviceClone, leastReadBytes, regularFile } from './abi.ts';
 import { abortConnection, detachMount, mountsAt } from './connection.ts';
@@ -110,9 +110,28 @@ export class FuseSession {
   }
 }
 
+/**
+ * Makes the empty file that is mounted over.
+ * @throws CausewayError `kernel-device-failed` if something else is in its place: that is not ours to change
+ */
+function makeMountPoint(mountPoint: string): void {
+  const inTheWay = (what: string): CausewayError =>
+    new CausewayError('kernel-device-failed', `${mountPoint} is ${what}`, {
+      hint: `Find out whose it is (\`findmnt ${mountPoint}\`), take it away, or choose another name.`,
+    });
+  if (ownMounts().some((entry) => entry.target === mountPoint)) throw inTheWay("somebody else's mount");
+  try {
+    fs.writeFileSync(mountPoint, '', { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    const there = fs.lstatSync(mountPoint, { throwIfNoEntry: false });
+    if (there === undefined) throw error;
+    if (!there.isFile() || there.size > 0) throw inTheWay('there already and not empty');
+  }
+}
+
 function mountOver(fd: number, options: SessionOptions): void {
   const { mountPoint, source, geometry, payloadBytes } = options;
-  fs.writeFileSync(mountPoint, '', { mode: 0o600 });
+  makeMountPoint(mountPoint);
   const mode = (regularFile | (geometry.readOnly ? 0o400 : 0o600)).toString(8);
   const data = `fd=${fd},rootmode=${mode},user_id=0,group_id=0,default_permissions,max_read=${payloadBytes}`;
   const flags =
