@@ -32,7 +32,7 @@ export type ToMain = AnswerMessage | EventMessage;
  * from one source, and nothing from outside comes this way.
  */
 export function fromThread<T>(value: unknown): T {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- both ends are built from one source
   return value as T;
 }
 

@@ -2,6 +2,7 @@
 import os from 'node:os';
 import { CausewayError, type ErrorCode } from '../base/errors.ts';
 import { type Status, status, statusOfErrno } from '../block/status.ts';
+import { errno } from '../native/errno.ts';
 
 type Failure = Exclude<keyof typeof status, 'ok'>;
 
@@ -26,7 +27,8 @@ function outcomeOf(name: string): Status {
   return status.ioError;
 }
 
-const errnoByName = new Map<string, number>(Object.entries(os.constants.errno));
+/** Node's own table lacks some that Linux has. */
+const errnoByName = new Map<string, number>([...Object.entries(os.constants.errno), ...Object.entries(errno)]);
 
 /** @param what was asked, for the message: `read of 4096 bytes at 0 of "volume"` */
 export function errorOfStatus(outcome: number, what: string): CausewayError {
@@ -45,8 +47,8 @@ export function statusOfError(error: unknown): Status {
   const { code } = error;
   const own = failures.find((failure) => failure.code === code);
   if (own !== undefined) return own.outcome;
-  const errno = errnoByName.get(code);
-  return errno === undefined ? status.ioError : statusOfErrno(errno);
+  const value = errnoByName.get(code);
+  return value === undefined ? status.ioError : statusOfErrno(value);
 }
 
 /** What was thrown, in words. A program may throw anything. */

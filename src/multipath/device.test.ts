@@ -4,7 +4,8 @@ import { op, Request } from '../block/request.ts';
 import { type Status, status } from '../block/status.ts';
 import { type NativePath, type Part, type PathLimits, verdict } from '../fabric/contract.ts';
 import { World } from '../io/sim/world.ts';
-import { MultipathDevice, type MultipathOptions } from './device.ts';
+import { MultipathDevice } from './device.ts';
+import type { MultipathOptions } from './options.ts';
 
 const KIB = 1024;
 

@@ -21,6 +21,7 @@ export const errno = {
   EROFS: 30,
   EPIPE: 32,
   ENOSYS: 38,
+  EBADE: 52,
   ENODATA: 61,
   ETIME: 62,
   ENOLINK: 67,

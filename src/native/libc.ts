@@ -13,7 +13,7 @@ type Value = number | bigint | string | null | Uint8Array;
 /** Binds one C function by its prototype, e.g. `int close(int fd)`. Start-up only. */
 export function bind<Arguments extends readonly Value[]>(prototype: string): (...args: Arguments) => number {
   // The prototype says what the types say; koffi checks the arguments of every call against it.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- koffi checks every call
   return library.func(prototype) as (...args: Arguments) => number;
 }
 

@@ -11,9 +11,6 @@ const setupCall = bind<[number, number, Uint8Array]>(
 const enterCall = bind<[number, number, number, number, number, number, number]>(
   'long syscall(long number, int fd, unsigned int submit, unsigned int complete, unsigned int flags, uintptr_t argument, size_t size)',
 );
-const registerCall = bind<[number, number, number, number, number]>(
-  'long syscall(long number, int fd, unsigned int opcode, uintptr_t argument, unsigned int count)',
-);
 const registerBytesCall = bind<[number, number, number, Uint8Array, number]>(
   'long syscall(long number, int fd, unsigned int opcode, uint8_t *argument, unsigned int count)',
 );
@@ -34,11 +31,6 @@ export function uringEnter(
   size: number,
 ): number {
   const result = enterCall(SYS_io_uring_enter, fd, submit, complete, flags, argument, size);
-  return result < 0 ? -lastErrno() : result;
-}
-
-export function uringRegister(fd: number, opcode: number, argument: number, count: number): number {
-  const result = registerCall(SYS_io_uring_register, fd, opcode, argument, count);
   return result < 0 ? -lastErrno() : result;
 }
 

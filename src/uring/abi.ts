@@ -104,11 +104,8 @@ export const opcode = {
 /** IORING_ENTER_* */
 export const enterFlag = { getEvents: 1 << 0, extArg: 1 << 3 } as const;
 
-/** io_uring_getevents_arg (24 bytes): sigmask u64, sigmask_sz u32, min_wait_usec u32, ts u64. */
+/** io_uring_getevents_arg (24 bytes): sigmask u64, sigmask_sz u32, min_wait_usec u32, ts u64 → seconds i64, nanoseconds i64. */
 export const getEventsArgBytes = 24;
-/** __kernel_timespec (16 bytes): seconds i64, nanoseconds i64. */
-export const timespecBytes = 16;
-
 /** IORING_REGISTER_PROBE and io_uring_probe: last_op u8 0, ops_len u8 1, then from byte 16 entries of 8: op u8, resv u8, flags u16. */
 export const registerProbe = 8;
 export const probeHeaderBytes = 16;
