@@ -7,9 +7,17 @@ const patience = 60_000;
 
 export class Cleanup {
   readonly #undos: Undo[] = [];
+  #closed = false;
 
-  /** Returns what takes it away early; it is not done twice. */
+  /**
+   * Returns what takes it away early; it is not done twice.
+   * @throws Error after `run`: somebody goes on with a run that was broken off; what he made is taken away at once
+   */
   add(undo: Undo): () => Promise<void> {
+    if (this.#closed) {
+      void Promise.resolve(undo()).catch(() => {});
+      throw new Error('the run is over');
+    }
     this.#undos.push(undo);
     return async () => {
       const place = this.#undos.lastIndexOf(undo);
@@ -21,6 +29,7 @@ export class Cleanup {
 
   /** Takes all away; what fails is said, and the rest goes on. Returns the number of failures. */
   async run(say: (message: string) => void): Promise<number> {
+    this.#closed = true;
     let failures = 0;
     for (let undo = this.#undos.pop(); undo !== undefined; undo = this.#undos.pop()) {
       try {

@@ -1,5 +1,6 @@
 /** An initiator and an array, a process each, and each reactor on a CPU of its own. */
 import type { DeviceView } from '../src/host/view.ts';
+import { namePrefix } from './leftovers.ts';
 import { cpus } from './machine.ts';
 import type { Rig } from './rig.ts';
 import type { Contestant } from './rounds.ts';
@@ -28,7 +29,7 @@ export async function fabricPair(rig: Rig, paths: number, kernelDevice: 'fuse' |
   const { subject: host } = await Subject.start('causeway', rig.cleanup);
   await host.call('host.start', first === undefined ? {} : { cpus: [first] });
   pairs += 1;
-  const options = { name: `bench-${process.pid}-pair-${pairs}`, kernelDevice, fuseTransport: 'uring' } as const;
+  const options = { name: `${namePrefix}pair-${pairs}`, kernelDevice, fuseTransport: 'uring' } as const;
   const volume = await host.call('host.attach', { urls: [url], options });
   await fill(rig, host, volume.name);
   return { host, array, volume };

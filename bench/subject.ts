@@ -8,16 +8,15 @@ import type { AttachOptions } from '../src/host/contract.ts';
 import type { GeneratorPlan, GeneratorResult } from '../src/host/generator.ts';
 import { type CausewayHost, type HostOptions, startHost } from '../src/host/host.ts';
 import { answerCall, type CallMessage, fromThread, type Methods } from '../src/host/rpc.ts';
+import type { ServedVolume } from '../src/host/served-volume.ts';
 import type { DeviceView } from '../src/host/view.ts';
 
 let host: CausewayHost | null = null;
 let array: ArrayHandle | null = null;
+const volumes = new Map<string, ServedVolume>();
 
-function volumeOf(name: string): CausewayHost['attachments'][number] {
-  return defined(
-    defined(host, 'no host').attachments.find((attachment) => attachment.name === name),
-    'no volume of this name',
-  );
+function volumeOf(name: string): ServedVolume {
+  return defined(volumes.get(name), 'a volume of this name');
 }
 
 const methods = {
@@ -25,13 +24,14 @@ const methods = {
     host = await startHost(options);
   },
   'host.attach': async (order: { urls: readonly string[]; options: AttachOptions }): Promise<DeviceView> => {
-    const volume = await defined(host, 'no host').attach(order.urls, order.options);
+    const volume = await defined(host, 'a host').attach(order.urls, order.options);
+    volumes.set(volume.name, volume);
     return volume.view();
   },
   'host.detach': (name: string): Promise<void> => volumeOf(name).detach({ force: true }),
   'host.generate': (order: { name: string; plan: GeneratorPlan }): Promise<GeneratorResult> => {
     const { device } = volumeOf(order.name).source;
-    return defined(host, 'no host').lead.call<GeneratorResult>('generator.run', { device, plan: order.plan });
+    return defined(host, 'a host').lead.call<GeneratorResult>('generator.run', { device, plan: order.plan });
   },
   'array.start': async (order: { options: ArrayOptions; cpu?: number }): Promise<string> => {
     array = await startArray(order.options, order.cpu);
@@ -41,7 +41,6 @@ const methods = {
 
 export type SubjectMethods = typeof methods;
 
-/** Forgets what it has: memory that is not needed would count as used. For readings of the resident size. */
 async function takeDown(): Promise<void> {
   await host?.stop();
   await array?.stop();

@@ -2,7 +2,7 @@
  * Encrypts a volume on its way to the array, with AES-256-XTS as disks are encrypted: the array and the network see
  * ciphertext only.
  *
- *     CAUSEWAY_KEY_FILE=/etc/my-volume.key node dist/examples/encrypting-device.js nvme+tcp://HOST/SUBSYSTEM-NQN
+ *     CAUSEWAY_KEY_FILE=/etc/my-volume.key node dist/examples/encrypting-device.js nvme+tcp://HOST/SUBSYSTEM-NQN [NAME]
  *
  * The key file holds 64 random bytes (`head -c 64 /dev/urandom`).
  */
@@ -58,10 +58,10 @@ export class EncryptingDevice implements UserDevice {
 }
 
 if (import.meta.filename === process.argv[1]) {
-  const [url = ''] = process.argv.slice(2);
+  const [url = '', name = 'encrypted'] = process.argv.slice(2);
   const volume = await attach(url);
   const key = readFileSync(process.env['CAUSEWAY_KEY_FILE'] ?? '');
-  const served = await serve(new EncryptingDevice(volume, key), { name: 'encrypted' });
+  const served = await serve(new EncryptingDevice(volume, key), { name });
   console.log(`${served.link} is ${served.device}; Ctrl-C takes it away.`);
   const close = (): void => {
     served.close().catch((error: Error) => console.error(`${error.message} Ctrl-C tries again.`));

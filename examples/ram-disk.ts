@@ -1,6 +1,6 @@
 /**
- * A RAM disk as a real block device: `node dist/examples/ram-disk.js` as root, then use /dev/causeway/ram like any disk.
- * Ctrl-C takes it away.
+ * A RAM disk as a real block device: `node dist/examples/ram-disk.js [NAME]` as root, then use /dev/causeway/ram like any
+ * disk. Ctrl-C takes it away.
  */
 import { serve, type UserDevice } from '@causeway/host';
 
@@ -48,7 +48,11 @@ export class RamDisk implements UserDevice {
   }
 
   /** Cuts a range at the pieces' ends. */
-  #walk(offset: number, length: number, visit: (index: number, start: number, length: number, done: number) => void): void {
+  #walk(
+    offset: number,
+    length: number,
+    visit: (index: number, start: number, length: number, done: number) => void,
+  ): void {
     for (let done = 0; done < length; ) {
       const index = Math.floor((offset + done) / pieceBytes);
       const start = (offset + done) % pieceBytes;
@@ -60,7 +64,8 @@ export class RamDisk implements UserDevice {
 }
 
 if (import.meta.filename === process.argv[1]) {
-  const served = await serve(new RamDisk(512 * 1024 * 1024), { name: 'ram' });
+  const [name = 'ram'] = process.argv.slice(2);
+  const served = await serve(new RamDisk(512 * 1024 * 1024), { name });
   console.log(`${served.link} is ${served.device}; Ctrl-C takes it away.`);
   const close = (): void => {
     served.close().catch((error: Error) => console.error(`${error.message} Ctrl-C tries again.`));

@@ -10,6 +10,7 @@ import { exportWithQemu } from '../peers/qemu.ts';
 import { makeImage, makeTmpfs } from '../peers/tmpfs.ts';
 import type { Rig } from '../rig.ts';
 import { type Contestant, type Series, seriesOf, takeTurns } from '../rounds.ts';
+import { namePrefix } from '../leftovers.ts';
 import { Subject } from '../subject-client.ts';
 import type { WatchedProcess } from '../cpu-time.ts';
 import { mediansOf, ratio, summarize } from '../summary.ts';
@@ -39,7 +40,7 @@ function onDevice(name: string, device: string, processes: readonly WatchedProce
 async function ours(rig: Rig, name: string, fuseTransport: 'uring' | 'classic'): Promise<Contestant> {
   const { subject } = await Subject.start('causeway', rig.cleanup);
   await subject.call('host.start', {});
-  const options: AttachOptions = { name: `bench-${process.pid}-${fuseTransport}`, kernelDevice: 'fuse', fuseTransport };
+  const options: AttachOptions = { name: `${namePrefix}${fuseTransport}`, kernelDevice: 'fuse', fuseTransport };
   const url = `mem:${rig.volumeBytes}?block-size=${blockBytes}`;
   const { device } = await subject.call('host.attach', { urls: [url], options });
   await fillDevice(device);

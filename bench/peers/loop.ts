@@ -8,7 +8,7 @@ import type { Cleanup } from '../cleanup.ts';
 const attachMilliseconds = 30_000;
 
 /** What the helper's caller has to offer: nothing is served here. */
-const waiting: KernelHost = {
+export const helperHost: KernelHost = {
   reactors: 0,
   serve: () => Promise.reject(new Error('nothing is served here')),
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds).unref()),
@@ -18,12 +18,12 @@ const waiting: KernelHost = {
 /** Attaches a loop device with direct I/O to the file, for as long as the run lasts. Returns its node. */
 export async function loopOver(file: string, blockBytes: number, cleanup: Cleanup): Promise<string> {
   const { device } = await askHelper(
-    waiting,
+    helperHost,
     { kind: 'attach', file, blockBytes, readOnly: false, partitions: false },
     attachMilliseconds,
   );
   cleanup.add(async () => {
-    await askHelper(waiting, { kind: 'release', device, file }, attachMilliseconds);
+    await askHelper(helperHost, { kind: 'release', device, file }, attachMilliseconds);
   });
   fs.writeFileSync(path.join('/sys/block', path.basename(device), 'queue/scheduler'), 'none');
   return device;

@@ -153,6 +153,29 @@ describe('CSTS.RDY = 0', () => {
       }));
   }
 
+  it('is a fence whenever it comes', async () => {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      await withArray({ seed }, async (scene) => {
+        const { array, io, host, admin } = scene;
+        const other = await second(scene);
+        const queue = await io();
+        array.faults.delayExecution(1, { milliseconds: 3 });
+        array.faults.ghostWrites(1, { milliseconds: 1 });
+        for (let slba = 0; slba < 20; slba += 1) {
+          void write(queue, slba, 1);
+          await host.sleep(0.2);
+        }
+        if (seed % 2 === 0) queue.connection.abort();
+        await reset(admin);
+        const slbas = Array.from({ length: 20 }, (_, slba) => slba);
+        const overwritten = slbas.map((slba) => write(other.queue, slba, 2));
+        for (const done of overwritten) assert.equal((await done).status, 0);
+        await host.sleep(100);
+        for (const slba of slbas) assert.equal(await holds(other.queue, slba), 2, `block ${slba}, seed ${seed}`);
+      });
+    }
+  });
+
   it('makes another instance of the controller', () =>
     withArray({ seed: 55, ccrl: 1 }, async ({ admin }) => {
       const before = await instance(admin);

@@ -142,12 +142,21 @@ const TABLE = {
   // host
   'no-host-identity': row(EXIT.host, 'Write a UUID into /etc/nvme/hostid, or give --host-nqn and --host-id.'),
   'name-not-resolved': row(EXIT.unreachable, 'Check the name (`getent hosts NAME`), or give the numeric address.'),
-  'bad-url': row(EXIT.usage, 'Write it as nvme+tcp://HOST[:PORT][,HOST…]/SUBSYSTEM-NQN[?nsid=N], file:/PATH or mem:SIZE.'),
-  'attach-timeout': row(EXIT.unreachable, 'Check the addresses and the network (`nc -vz HOST PORT`), or raise `--timeout`.'),
+  'bad-url': row(
+    EXIT.usage,
+    'Write it as nvme+tcp://HOST[:PORT][,HOST…]/SUBSYSTEM-NQN[?nsid=N], file:/PATH or mem:SIZE.',
+  ),
+  'attach-timeout': row(
+    EXIT.unreachable,
+    'Check the addresses and the network (`nc -vz HOST PORT`), or raise `--timeout`.',
+  ),
   'no-such-namespace': row(EXIT.refused, 'Choose a namespace that the array shows to this host NQN, with ?nsid=N.'),
   'namespace-ambiguous': row(EXIT.usage, 'Name the namespace in the URL: `…?nsid=N`.'),
   'volume-disagrees': row(EXIT.refused, 'Give only addresses that lead to one and the same volume.'),
-  'volume-attached': row(EXIT.busy, 'Detach it there first: a second door to one volume would escape the protection of its writes.'),
+  'volume-attached': row(
+    EXIT.busy,
+    'Detach it there first: a second door to one volume would escape the protection of its writes.',
+  ),
   'reactor-stuck': row(EXIT.failure, 'This is a bug in Causeway, or the machine stood still: please report it.'),
   'invalid-name': row(
     EXIT.usage,
@@ -173,13 +182,19 @@ const TABLE = {
     'Unmount it and end the programs that use it, or use --force: then they get input/output errors.',
   ),
   'control-timeout': row(EXIT.failure, 'Try again; if that does not help, look into the log of the process.'),
-  'control-protocol': row(EXIT.failure, 'Use the same version of Causeway for the command and for the process it asks.'),
+  'control-protocol': row(
+    EXIT.failure,
+    'Use the same version of Causeway for the command and for the process it asks.',
+  ),
 
   // array
   'no-such-port': row(EXIT.notFound, '`causeway array show NAME` lists the ports of the array.'),
 
   // library: how a request of `volume.read` and the like ended; each stands for a status of a request
-  'io-failed': row(EXIT.failure, 'Look at the array and at the events of the volume; the data of the range is uncertain.'),
+  'io-failed': row(
+    EXIT.failure,
+    'Look at the array and at the events of the volume; the data of the range is uncertain.',
+  ),
   'medium-error': row(EXIT.failure, 'The array lost the data of this range: restore it from a backup.'),
   'not-supported': row(EXIT.refused, 'The volume does not do this; do without it.'),
   'no-space': row(EXIT.refused, 'The array is out of space: add some, or free some with discard.'),

@@ -19,7 +19,13 @@ function addressText(value: unknown): string {
 /** @param stats what the array's process answered */
 export function arrayText(name: string, stats: unknown): string[] {
   const ports = table(
-    [{ title: 'PORT', right: true }, { title: 'ADDRESS' }, { title: 'STATE' }, { title: 'CONNECTIONS', right: true }, { title: 'ANA' }],
+    [
+      { title: 'PORT', right: true },
+      { title: 'ADDRESS' },
+      { title: 'STATE' },
+      { title: 'CONNECTIONS', right: true },
+      { title: 'ANA' },
+    ],
     listOf(stats, 'ports').map((port) => [
       String(port['portid']),
       addressText(port['address']),
@@ -29,7 +35,12 @@ export function arrayText(name: string, stats: unknown): string[] {
     ]),
   );
   const volumes = table(
-    [{ title: 'NSID', right: true }, { title: 'VOLUME' }, { title: 'SIZE', right: true }, { title: 'ALLOCATED', right: true }],
+    [
+      { title: 'NSID', right: true },
+      { title: 'VOLUME' },
+      { title: 'SIZE', right: true },
+      { title: 'ALLOCATED', right: true },
+    ],
     listOf(stats, 'volumes').map((volume) => [
       String(volume['nsid']),
       String(volume['name']),
@@ -38,7 +49,12 @@ export function arrayText(name: string, stats: unknown): string[] {
     ]),
   );
   const hosts = table(
-    [{ title: 'CNTLID', right: true }, { title: 'PORT', right: true }, { title: 'KIND' }, { title: 'QUEUES', right: true }],
+    [
+      { title: 'CNTLID', right: true },
+      { title: 'PORT', right: true },
+      { title: 'KIND' },
+      { title: 'QUEUES', right: true },
+    ],
     listOf(stats, 'controllers').map((controller) => [
       String(controller['cntlid']),
       String(controller['portid']),

@@ -6,7 +6,7 @@ import { callControl } from '../host/control-client.ts';
 import { checkInstanceName } from '../host/runtime-dir.ts';
 import { faultRequest, faultWords } from './array-faults.ts';
 import { arrayText } from './array-text.ts';
-import { oneOf, pick, seconds, size, wholeNumber, withDefault } from './options.ts';
+import { given, oneOf, seconds, size, wholeNumber, withDefault } from './options.ts';
 import { serve } from './serve.ts';
 import { verb, type Verbs } from './verb.ts';
 
@@ -83,14 +83,17 @@ function arrayOptions(options: ArrayVerbOptions): ArrayOptions {
     throw new CausewayError('invalid-argument', `--mdts is ${mdts}; it takes a power of two from 4k to 1m`);
   }
   return {
-    ...pick(options, ['serial', 'file']),
+    ...given({
+      serial: options.serial,
+      file: options.file,
+      subsystem: options.nqn,
+      commandQuiesceTime: options.cqt,
+    }),
     ...(address === undefined ? { ports: ports ?? 4 } : { addresses: address }),
     port,
     sizeBytes: options.size,
     blockBytes: options.blockSize === '512' ? 512 : 4096,
-    ...(options.nqn === undefined ? {} : { subsystem: options.nqn }),
     crossControllerReset: options.ccr,
-    ...(options.cqt === undefined ? {} : { commandQuiesceTime: options.cqt }),
     advanced: {
       headerDigest: options.headerDigest,
       dataDigest: options.dataDigest,
@@ -113,7 +116,7 @@ function addFault(array: Command, { context }: Verbs): void {
       const { method, params } = faultRequest(fault, args);
       const result = await callControl(name, method, params);
       if (options.json === true) context.stdout.line(JSON.stringify({ name, fault, result }));
-      else if (result !== null) context.stdout.line(String(result));
+      else if (result !== null) context.stdout.line(JSON.stringify(result));
     });
 }
 

@@ -14,7 +14,9 @@ function isDeviceView(value: unknown): value is DeviceView {
 function isInstanceView(value: unknown): value is InstanceView {
   if (!isRecord(value) || typeof value['name'] !== 'string' || typeof value['pid'] !== 'number') return false;
   const { device, array } = value;
-  return (device === null || isDeviceView(device)) && (array === null || (isRecord(array) && Array.isArray(array['ports'])));
+  return (
+    (device === null || isDeviceView(device)) && (array === null || (isRecord(array) && Array.isArray(array['ports'])))
+  );
 }
 
 function isHolderView(value: unknown): value is HolderView {

@@ -57,6 +57,9 @@ export function nameFromUrl(url: string): string {
   const last = place.split(/[/:]/).findLast((part) => part !== '') ?? '';
   const nsid = /(?:^|&)nsid=([1-9]\d*)(?:&|$)/.exec(query)?.[1];
   const words = `${last.toLowerCase()}${nsid === undefined || nsid === '1' ? '' : `-${nsid}`}`;
-  const name = words.replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '').slice(0, 32);
+  const name = words
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+    .slice(0, 32);
   return isInstanceName(name) ? name : 'volume';
 }

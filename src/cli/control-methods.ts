@@ -51,7 +51,8 @@ export function controlMethods(instance: Instance, version: string, wishes: EndW
       async (params) => {
         const name = textOf(params, 'state');
         const state = Object.hasOwn(portStates, name) ? portStates[name] : undefined;
-        if (state === undefined) throw new CausewayError('invalid-argument', `a port cannot be ${JSON.stringify(name)}`);
+        if (state === undefined)
+          throw new CausewayError('invalid-argument', `a port cannot be ${JSON.stringify(name)}`);
         await board().set(numberOf(params, 'port'), state);
       },
     ],
@@ -60,7 +61,10 @@ export function controlMethods(instance: Instance, version: string, wishes: EndW
       (params) => {
         const args: unknown = params['args'] ?? [];
         if (!Array.isArray(args) || !args.every(isPlain)) {
-          throw new CausewayError('invalid-argument', 'the arguments of a fault are numbers, words, and lists of them by name');
+          throw new CausewayError(
+            'invalid-argument',
+            'the arguments of a fault are numbers, words, and lists of them by name',
+          );
         }
         return board().array.fault(textOf(params, 'fault'), args);
       },

@@ -7,7 +7,10 @@ export interface HostFacts {
   readonly nodeVersion: string;
   /** CAP_SYS_ADMIN. */
   readonly mayMakeDevices: boolean;
-  readonly uring: { /** null = it can be used. */ readonly refusal: { message: string; hint: string } | null; readonly missing: readonly string[] };
+  readonly uring: {
+    /** null = it can be used. */ readonly refusal: { message: string; hint: string } | null;
+    readonly missing: readonly string[];
+  };
   /** In the order in which `auto` takes them. */
   readonly kernelDevices: readonly {
     readonly kind: string;
@@ -112,7 +115,12 @@ function kernelDevices({ kernelDevices: kinds }: HostFacts): Finding[] {
 function fuseUring({ fuseUring: { available, note } }: HostFacts): Finding {
   const check = 'FUSE over io_uring';
   if (available) return good(check, note === '' ? 'switched on' : note);
-  return { check, verdict: 'warning', message: `${note}; FUSE devices use the classic transport, which is slower`, mend: '' };
+  return {
+    check,
+    verdict: 'warning',
+    message: `${note}; FUSE devices use the classic transport, which is slower`,
+    mend: '',
+  };
 }
 
 function memory({ memoryAvailable, memoryLimit }: HostFacts): Finding {
@@ -126,7 +134,8 @@ function memory({ memoryAvailable, memoryLimit }: HostFacts): Finding {
 }
 
 function lockedMemory({ lockedMemoryLimit }: HostFacts): Finding {
-  if (lockedMemoryLimit === null || lockedMemoryLimit >= lockedNeeded) return good('locked memory', 'the limit is high enough');
+  if (lockedMemoryLimit === null || lockedMemoryLimit >= lockedNeeded)
+    return good('locked memory', 'the limit is high enough');
   const message = `the limit of locked memory is ${formatSize(lockedMemoryLimit)}: on older kernels rings count against it`;
   return { check: 'locked memory', verdict: 'warning', message, mend: 'Raise it: `ulimit -l unlimited`.' };
 }
@@ -135,7 +144,12 @@ function swap({ swaps }: HostFacts): Finding {
   const ours = swaps.filter((file) => file.startsWith('/dev/loop') || file.startsWith('/dev/causeway/'));
   if (ours.length > 0) {
     const message = `swap on ${ours.join(', ')}: a device of Causeway must not be swap, its own memory could be in it`;
-    return { check: 'swap', verdict: 'warning', message, mend: `Run \`swapoff ${ours.join(' ')}\` if it is one of ours.` };
+    return {
+      check: 'swap',
+      verdict: 'warning',
+      message,
+      mend: `Run \`swapoff ${ours.join(' ')}\` if it is one of ours.`,
+    };
   }
   if (swaps.length === 0) return good('swap', 'none');
   const message = `there is swap (${swaps.join(', ')}): what serves a device may be slow while it is swapped in`;
@@ -147,13 +161,23 @@ function openFiles({ openFilesLimit }: HostFacts): Finding {
     return good('open files', openFilesLimit === null ? 'no limit' : `up to ${openFilesLimit}`);
   }
   const message = `only ${openFilesLimit} open files are allowed, and every path takes some`;
-  return { check: 'open files', verdict: 'warning', message, mend: `Raise the limit: \`ulimit -n ${filesNeeded * 4}\`.` };
+  return {
+    check: 'open files',
+    verdict: 'warning',
+    message,
+    mend: `Raise the limit: \`ulimit -n ${filesNeeded * 4}\`.`,
+  };
 }
 
 function stale({ stale: names }: HostFacts): Finding {
   if (names.length === 0) return good('left behind', 'nothing');
   const message = `${counted(names.length, 'instance')} ended without clearing up: ${names.join(', ')}`;
-  return { check: 'left behind', verdict: 'warning', message, mend: 'Start one under the same name: it clears up first.' };
+  return {
+    check: 'left behind',
+    verdict: 'warning',
+    message,
+    mend: 'Start one under the same name: it clears up first.',
+  };
 }
 
 function programs({ programs: all }: HostFacts): Finding {
@@ -161,7 +185,12 @@ function programs({ programs: all }: HostFacts): Finding {
   if (missing.length === 0) return good('programs', all.map((program) => program.name).join(', '));
   const packages = [...new Set(missing.map((program) => program.debianPackage))].join(' ');
   const message = `not here, and of use with devices: ${missing.map((program) => program.name).join(', ')}`;
-  return { check: 'programs', verdict: 'warning', message, mend: `On Debian or Ubuntu: \`apt-get install ${packages}\`.` };
+  return {
+    check: 'programs',
+    verdict: 'warning',
+    message,
+    mend: `On Debian or Ubuntu: \`apt-get install ${packages}\`.`,
+  };
 }
 
 const marks: Readonly<Record<Verdict, string>> = { good: '✓', warning: '!', bad: '✗' };

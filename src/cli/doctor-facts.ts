@@ -78,7 +78,12 @@ export function lookAround(mayMakeDevices: boolean): HostFacts {
       refusal: uring.refusal === null ? null : { message: uring.refusal.message, hint: uring.refusal.hint },
       missing: uring.missing,
     },
-    kernelDevices: probeKernelDevices(),
+    kernelDevices: probeKernelDevices().map(({ kind, available, reason, mend, detail }) => ({
+      kind,
+      available,
+      reason: [reason, detail].filter((part) => part !== null).join('; '),
+      mend: mend ?? '',
+    })),
     fuseUring: { available: fuse.available, note: fuse.note ?? '' },
     memoryAvailable: kibibytes === null ? null : kibibytes * 1024,
     memoryLimit: cgroupLimit(),
@@ -86,6 +91,10 @@ export function lookAround(mayMakeDevices: boolean): HostFacts {
     swaps: swaps.map((line) => line.split(/\s/)[0] ?? '').filter((file) => file !== ''),
     openFilesLimit: numberIn(limits, /^Max open files\s+(\d+)/m),
     stale: staleNames(),
-    programs: Object.entries(usefulPrograms).map(([name, debianPackage]) => ({ name, found: isProgram(name), debianPackage })),
+    programs: Object.entries(usefulPrograms).map(([name, debianPackage]) => ({
+      name,
+      found: isProgram(name),
+      debianPackage,
+    })),
   };
 }

@@ -213,15 +213,13 @@ test('an orderly detach that fails is told, and the device served on; a second s
 
 test('an orderly detach that hangs is overtaken by the second signal; its late answer changes nothing', async () => {
   const bench = new Bench();
-  let fail = (): void => undefined;
+  const late: ((error: CausewayError) => void)[] = [];
   bench.attachment.detachWith = (force) =>
-    force
-      ? Promise.resolve()
-      : new Promise((_resolve, reject) => (fail = () => reject(new CausewayError('kernel-device-failed', 'late'))));
+    force ? Promise.resolve() : new Promise((_resolve, reject) => late.push(reject));
   bench.ending.signal();
   await bench.pass(1_000);
   bench.ending.signal();
-  fail();
+  late[0]?.(new CausewayError('kernel-device-failed', 'late'));
   await bench.pass(100);
   assert.deepEqual(bench.detaches, [false, true]);
   assert.equal(await bench.ending.done, null);

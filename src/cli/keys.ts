@@ -1,7 +1,7 @@
 /** Keys of a terminal in raw mode: from bytes to wishes. */
 
 export type Wish =
-  | { readonly kind: 'port' | 'blackhole' | 'fail' | 'restore'; /** From 1. */ readonly number: number }
+  | { readonly kind: 'port' | 'blackhole' | 'fail' | 'restore' /** From 1. */; readonly number: number }
   | { readonly kind: 'quit' };
 
 type Pending = 'blackhole' | 'fail' | 'restore';
@@ -44,6 +44,7 @@ export class KeyReader {
 function splitKeys(typed: string): string[] {
   const keys: string[] = [];
   // CSI (ECMA-48 section 5.4): parameters, intermediates, one final byte; SS3: one byte.
+  // oxlint-disable-next-line no-control-regex -- that is what keys send
   const sequence = /\u001b(?:\[[0-?]*[ -/]*[@-~]?|O.?|.?)/y;
   for (let place = 0; place < typed.length; ) {
     sequence.lastIndex = place;

@@ -13,6 +13,8 @@ if (serving.has(process.argv[2] ?? '') && process.getuid?.() === 0) enterIoPath(
 // Not process.exit: it aborts or hangs while a reactor sits in a system call.
 process.exitCode = await run(process.argv.slice(2), realContext());
 setTimeout(() => {
-  process.stderr.write(`causeway: something keeps the process from ending; it is killed (${process.exitCode ?? 0} was its exit code)\n`);
+  process.stderr.write(
+    `causeway: something keeps the process from ending; it is killed (${process.exitCode ?? 0} was its exit code)\n`,
+  );
   process.kill(process.pid, 'SIGKILL');
 }, lingering).unref();

@@ -78,7 +78,10 @@ function selector(text: string): SelectorName {
 }
 
 function refused(option: string, text: string, wanted: string): CausewayError {
-  return new CausewayError('invalid-argument', `${option} is ${JSON.stringify(text.slice(0, 100))}; it takes ${wanted}`);
+  return new CausewayError(
+    'invalid-argument',
+    `${option} is ${JSON.stringify(text.slice(0, 100))}; it takes ${wanted}`,
+  );
 }
 
 /** What commander collects for `addDeviceOptions`. */
@@ -136,31 +139,38 @@ export function addDeviceOptions(command: Command): Command {
 
 /** The host's options from the words of the command line; what was not said is left to the host. */
 export function attachOptions(name: string, options: DeviceOptions): AttachOptions {
-  const { transport, whenNoPath, ...rest } = options;
   return {
-    ...pick(rest, [
-      'kernelDevice',
-      'selector',
-      'ghostWrites',
-      'ioTimeout',
-      'keepAlive',
-      'quiesceTime',
-      'headerDigest',
-      'dataDigest',
-      'queueSize',
-      'timeout',
-      'readOnly',
-      'hostNqn',
-      'hostId',
-    ]),
     name,
-    ...(transport === undefined ? {} : { fuseTransport: transport }),
-    ...(whenNoPath === undefined ? {} : { noPathRetry: whenNoPath }),
+    ...given({
+      kernelDevice: options.kernelDevice,
+      fuseTransport: options.transport,
+      selector: options.selector,
+      ghostWrites: options.ghostWrites,
+      noPathRetry: options.whenNoPath,
+      ioTimeout: options.ioTimeout,
+      keepAlive: options.keepAlive,
+      quiesceTime: options.quiesceTime,
+      headerDigest: options.headerDigest,
+      dataDigest: options.dataDigest,
+      queueSize: options.queueSize,
+      timeout: options.timeout,
+      readOnly: options.readOnly,
+      hostNqn: options.hostNqn,
+      hostId: options.hostId,
+    }),
   };
 }
 
-/** Those of the fields that are there: an option that was not given is no option that is undefined. */
-export function pick<T extends object, Key extends keyof T>(from: T, keys: readonly Key[]): Pick<T, Key> {
-  const entries = keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]]);
-  return Object.fromEntries(entries) as Pick<T, Key>;
+/** Without the fields that are undefined: an option that was not given is no option that is undefined. */
+export function given<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  const kept: { [Key in keyof T]?: Exclude<T[Key], undefined> } = {};
+  for (const key in fields) {
+    const value = fields[key];
+    if (isGiven(value)) kept[key] = value;
+  }
+  return kept;
+}
+
+function isGiven<T>(value: T): value is Exclude<T, undefined> {
+  return value !== undefined;
 }

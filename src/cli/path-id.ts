@@ -11,5 +11,8 @@ export function findPath(view: DeviceView, text: string): string {
   const byNumber = /^[1-9]\d?$/.test(text) ? ids[Number(text) - 1] : undefined;
   if (byNumber !== undefined) return byNumber;
   const problem = byAddress.length > 1 ? 'more than one path' : 'no path';
-  throw new CausewayError('no-such-path', `${view.name} has ${problem} ${JSON.stringify(text)}; it has ${ids.join(', ')}`);
+  throw new CausewayError(
+    'no-such-path',
+    `${view.name} has ${problem} ${JSON.stringify(text)}; it has ${ids.join(', ')}`,
+  );
 }

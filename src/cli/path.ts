@@ -41,7 +41,8 @@ export function addPath(program: Command, verbs: Verbs): void {
   ]).action(async (name: string, options: Options) => {
     await callControl(name, 'fail-queued');
     const { counters } = await askDevice(name);
-    if (options.json === true) context.stdout.line(JSON.stringify({ name, waiting: counters.waiting, held: counters.held }));
+    if (options.json === true)
+      context.stdout.line(JSON.stringify({ name, waiting: counters.waiting, held: counters.held }));
     else context.stdout.line(`${name}: ${counters.waiting} waiting, ${counters.held} held now`);
   });
 }

@@ -10,6 +10,9 @@ import type { Reporter } from './reporter.ts';
 import { suggestedCommands } from './screen-layout.ts';
 import { clockTime, counted, printable, table } from './text.ts';
 
+/** A step on the way to ready is worth a line only if it takes longer, milliseconds. */
+const slowStep = 2_000;
+
 /** What is said once it serves. */
 export function readyLines(instance: Instance): string[] {
   const view = instance.attachment?.view();
@@ -21,7 +24,12 @@ export function readyLines(instance: Instance): string[] {
     if (view.link !== '') lines.push(`its stable name is ${printable(view.link)}`);
     lines.push(...view.notes.map((note) => `note: ${printable(note)}`));
     const columns = [{ title: '#', right: true }, { title: 'PATH' }, { title: 'STATE' }];
-    lines.push(...table(columns, view.paths.map((path, index) => [String(index + 1), path.id, path.state])));
+    lines.push(
+      ...table(
+        columns,
+        view.paths.map((path, index) => [String(index + 1), path.id, path.state]),
+      ),
+    );
     if (instance.kind === 'demo') {
       lines.push('try in another terminal:', ...suggestedCommands(view.device).map((words) => `  ${words.join(' ')}`));
       lines.push(`pull and restore a port of the array: causeway array fault ${view.name} port-close 1 (port-open 1)`);
@@ -30,7 +38,10 @@ export function readyLines(instance: Instance): string[] {
     lines.push(`the array ${instance.name} is ready: ${array.subsystem}`);
     const columns = [{ title: 'PORT', right: true }, { title: 'ADDRESS' }, { title: 'STATE' }];
     lines.push(
-      ...table(columns, array.ports.map(({ number, address, port, state }) => [String(number), `${address}:${port}`, state])),
+      ...table(
+        columns,
+        array.ports.map(({ number, address, port, state }) => [String(number), `${address}:${port}`, state]),
+      ),
       `attach it with: causeway attach '${array.url}'`,
     );
   }
@@ -55,6 +66,7 @@ export function reportLines(context: Context, onReady: readonly string[] = []): 
   let instance: Instance | null = null;
   let timer: NodeJS.Timeout | undefined;
   let last: Sample | null = null;
+  let slow: NodeJS.Timeout | undefined;
   const say = (at: string, text: string, canBeMissed = false): void =>
     context.stdout.line(`${clockTime(at)}  ${printable(text)}`, canBeMissed);
 
@@ -71,8 +83,12 @@ export function reportLines(context: Context, onReady: readonly string[] = []): 
   };
 
   return {
-    starting: (message) => context.stderr.line(message),
+    starting: (message) => {
+      clearTimeout(slow);
+      slow = context.after(slowStep, () => context.stdout.line(message));
+    },
     ready: (served) => {
+      clearTimeout(slow);
       instance = served;
       for (const line of [...readyLines(served), ...onReady]) context.stdout.line(line);
       tick();
@@ -83,6 +99,9 @@ export function reportLines(context: Context, onReady: readonly string[] = []): 
     trouble: (error) => {
       for (const line of errorLines(error, false)) context.stderr.line(line);
     },
-    close: () => clearTimeout(timer),
+    close: () => {
+      clearTimeout(slow);
+      clearTimeout(timer);
+    },
   };
 }

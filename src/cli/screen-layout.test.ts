@@ -18,7 +18,11 @@ const busy: Rates = {
   paths: [1, 2, 3, 4].map((number) => ({ id: `127.0.0.${number}:4420`, operations: 37_500, bytes: 146 * 1024 ** 2 })),
 };
 
-function stateOf(paths: readonly PathView[], changes: Partial<ScreenState> = {}, view: Partial<DeviceView> = {}): ScreenState {
+function stateOf(
+  paths: readonly PathView[],
+  changes: Partial<ScreenState> = {},
+  view: Partial<DeviceView> = {},
+): ScreenState {
   return {
     title: 'causeway demo',
     view: fakeView('demo', paths, view),
@@ -57,7 +61,8 @@ for (const columns of [40, 80, 200]) {
 
 test('wide screens say more than narrow ones', () => {
   const [narrow, wide] = [show(stateOf(fourPaths), 40, 40).join('\n'), show(stateOf(fourPaths), 200, 40).join('\n')];
-  for (const word of ['in flight ', 'up 2 min', 'read 120k', 'FUSE over io_uring', 'port']) assert.ok(wide.includes(word), word);
+  for (const word of ['in flight ', 'up 2 min', 'read 120k', 'FUSE over io_uring', 'port'])
+    assert.ok(wide.includes(word), word);
   assert.ok(!narrow.includes('read 120k'));
 });
 
@@ -116,9 +121,22 @@ test('what an array says of itself cannot steer the terminal', () => {
 
 for (const columns of [40, 80, 200]) {
   test(`an array on its own in ${columns} columns`, () => {
-    const ports = [1, 2].map((number) => ({ number, address: `127.0.0.${number}`, port: 4420, state: 'open' as const }));
-    const view = { subsystem: 'nqn.2026-11.io.causeway:array', url: 'nvme+tcp://127.0.0.1:4420,127.0.0.2:4420/x', ports };
-    const lines = layoutArray({ title: 'array a', view, events: [{ at: 'x', message: 'hello' }], keys: 'q quit' }, columns, 20);
+    const ports = [1, 2].map((number) => ({
+      number,
+      address: `127.0.0.${number}`,
+      port: 4420,
+      state: 'open' as const,
+    }));
+    const view = {
+      subsystem: 'nqn.2026-11.io.causeway:array',
+      url: 'nvme+tcp://127.0.0.1:4420,127.0.0.2:4420/x',
+      ports,
+    };
+    const lines = layoutArray(
+      { title: 'array a', view, events: [{ at: 'x', message: 'hello' }], keys: 'q quit' },
+      columns,
+      20,
+    );
     assert.equal(lines.length, 20);
     const texts = lines.map(textOf);
     for (const line of texts) assert.ok(line.length <= columns);

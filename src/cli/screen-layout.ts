@@ -67,7 +67,8 @@ function heading(state: ScreenState, columns: number): Line[] {
     span(columns >= narrow ? `  ${formatSize(view.sizeBytes)}  ` : '  '),
     span(`${live} of ${columns >= narrow ? counted(view.paths.length, 'path') : view.paths.length} live`, health),
   ];
-  if (isWide) first.push(span(`  up ${uptime < 60_000 ? `${Math.floor(uptime / 1000)} s` : formatDuration(uptime)}`, 'dim'));
+  if (isWide)
+    first.push(span(`  up ${uptime < 60_000 ? `${Math.floor(uptime / 1000)} s` : formatDuration(uptime)}`, 'dim'));
   return [
     first,
     ...(isWide ? [[span(`${printable(view.transport)}  ${view.selector}  ${printable(view.model)}`, 'dim')]] : []),
@@ -86,10 +87,7 @@ function heading(state: ScreenState, columns: number): Line[] {
     [
       span('in flight       ', 'dim'),
       span(String(inFlight).padEnd(10), 'bold'),
-      span(
-        waiting > 0 ? `  ${waiting} waiting for ${formatDuration(waitingFor)}` : '',
-        'yellow',
-      ),
+      span(waiting > 0 ? `  ${waiting} waiting for ${formatDuration(waitingFor)}` : '', 'yellow'),
       span(held > 0 ? `  ${counted(held, 'write')} held for a fence` : '', 'yellow'),
     ],
   ];

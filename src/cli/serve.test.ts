@@ -26,7 +26,7 @@ class Sink {
   readonly lines: string[] = [];
   readonly stream = new PassThrough();
   #rest = '';
-  #waiting: { found: (line: string) => boolean; resolve: (line: string) => void }[] = [];
+  readonly #waiting: { found: (line: string) => boolean; resolve: (line: string) => void }[] = [];
 
   constructor() {
     this.stream.setEncoding('utf8').on('data', (text: string) => {
@@ -165,9 +165,17 @@ test('demo takes free ports where 4420 is taken', async () => {
 
 test('the options arrive', async () => {
   const world = new World('a');
-  const words = '--name a --kernel-device fuse --transport classic --selector round-robin --when-no-path 30s --ghost-writes none';
-  const more = '--io-timeout 5 --keep-alive 9s --quiesce-time 1m --data-digest --queue-size 64 --timeout 7s --read-only';
-  const ended = world.run('attach', 'nvme+tcp://h/nqn.2014-08.org.example:a', ...words.split(' '), ...more.split(' '), '--json');
+  const words =
+    '--name a --kernel-device fuse --transport classic --selector round-robin --when-no-path 30s --ghost-writes none';
+  const more =
+    '--io-timeout 5 --keep-alive 9s --quiesce-time 1m --data-digest --queue-size 64 --timeout 7s --read-only';
+  const ended = world.run(
+    'attach',
+    'nvme+tcp://h/nqn.2014-08.org.example:a',
+    ...words.split(' '),
+    ...more.split(' '),
+    '--json',
+  );
   await world.out.line('ready');
   world.signal();
   assert.equal(await ended, 0);
@@ -204,14 +212,20 @@ test('in use: named on stdout, served on; the second signal forces', async () =>
   const world = new World('a');
   const ended = world.run('demo', '--name', 'a', '--json');
   await world.out.line('ready');
-  world.host.attachment.users = [{ kind: 'mount', name: '/srv' }, { kind: 'process', pid: 4711, name: 'fio' }];
+  world.host.attachment.users = [
+    { kind: 'mount', name: '/srv' },
+    { kind: 'process', pid: 4711, name: 'fio' },
+  ];
   world.signal();
   const event: unknown = JSON.parse(await world.out.line('in-use'));
   assert.deepEqual(event, {
     ...(event as object),
     event: 'in-use',
     device: 'a',
-    holders: [{ kind: 'mount', name: '/srv' }, { kind: 'process', pid: 4711, name: 'fio' }],
+    holders: [
+      { kind: 'mount', name: '/srv' },
+      { kind: 'process', pid: 4711, name: 'fio' },
+    ],
   });
   assert.match(JSON.stringify(event), /mounted on \/srv, fio \(pid 4711\)/);
   assert.deepEqual(world.host.attachment.detaches, []);

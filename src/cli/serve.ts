@@ -6,7 +6,7 @@ import { CausewayError } from '../base/errors.ts';
 import type { ArrayHandle, ArrayOptions } from '../demo/array-thread.ts';
 import type { AttachOptions, Attachment } from '../host/contract.ts';
 import { serveControl } from '../host/control-server.ts';
-import { claimInstance } from '../host/instance-claim.ts';
+import { claimInstance, type InstanceClaim } from '../host/instance-claim.ts';
 import type { InstanceKind } from '../host/instance-record.ts';
 import { placesOf } from '../host/runtime-dir.ts';
 import { tellParent } from './background.ts';
@@ -20,6 +20,8 @@ import { reportJson } from './report-json.ts';
 import { reportLines } from './report-lines.ts';
 import { reportScreen } from './report-screen.ts';
 import { describeHolders, type ReportedEvent, type Reporter } from './reporter.ts';
+import { StartSignals } from './start-signals.ts';
+import { Undo } from './undo.ts';
 import { formatDuration } from '../base/units.ts';
 
 export interface ServePlan {
@@ -35,70 +37,9 @@ export interface ServePlan {
   readonly json: boolean;
 }
 
-/** Longest wait for one step of the way down; each has a shorter bound of its own. Milliseconds. */
-const stepTimeout = 60_000;
-
-/** A way down that grows while the way up is gone. */
-class Undo {
-  readonly #steps: { readonly what: string; readonly work: () => Promise<void> | void }[] = [];
-
-  add(what: string, work: () => Promise<void> | void): void {
-    this.#steps.push({ what, work });
-  }
-
-  /** Undoes everything, the last first; what fails does not keep the rest from being undone. Never rejects. */
-  async run(context: Context, trouble: (error: CausewayError) => void): Promise<void> {
-    for (const { what, work } of this.#steps.toReversed()) {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<never>((_resolve, reject) => {
-        const error = new CausewayError('control-timeout', `${what} took longer than ${stepTimeout / 1000} s`);
-        timer = context.after(stepTimeout, () => reject(error));
-      });
-      try {
-        await Promise.race([work(), late]);
-      } catch (error) {
-        trouble(codedError(error));
-      }
-      clearTimeout(timer);
-    }
-  }
-}
-
-/**
- * Signals before there is a device: the first ends the start after the step under way, which is bounded; a second one does
- * not wait for that either.
- */
-class StartSignals {
-  #count = 0;
-  #interrupt: (error: CausewayError) => void = () => undefined;
-  readonly #interrupted: Promise<never>;
-  readonly #onFirst: () => void;
-
-  constructor(onFirst: () => void) {
-    this.#onFirst = onFirst;
-    this.#interrupted = new Promise((_resolve, reject) => (this.#interrupt = reject));
-    this.#interrupted.catch(() => undefined);
-  }
-
-  signal(): void {
-    this.#count += 1;
-    if (this.#count === 1) this.#onFirst();
-    else this.#interrupt(interrupted());
-  }
-
-  async step<T>(work: Promise<T>): Promise<T> {
-    const result = await Promise.race([work, this.#interrupted]);
-    return result;
-  }
-
-  /** Between two steps. @throws CausewayError `interrupted` */
-  check(): void {
-    if (this.#count > 0) throw interrupted();
-  }
-}
-
-function interrupted(): CausewayError {
-  return new CausewayError('interrupted', 'it was asked to end before it was ready');
+/** Who hears the signals now. */
+interface Signals {
+  onSignal: () => void;
 }
 
 /** Resolves when all is down again. @throws CausewayError whatever kept it from serving, or ended it */
@@ -106,10 +47,22 @@ export async function serve(context: Context, plan: ServePlan): Promise<void> {
   if (plan.device !== null && !context.mayMakeDevices) {
     throw new CausewayError('needs-root', 'a kernel device can be made by root only (CAP_SYS_ADMIN)');
   }
-  const claim = claimInstance(plan.name, plan.kind, context.background);
   const undo = new Undo();
+  const signals: Signals = { onSignal: () => undefined };
+  // Before the first trace is left anywhere: from here on no signal ends the process by itself.
+  undo.add(
+    'leaving the signals alone',
+    context.onEndSignal(() => signals.onSignal()),
+  );
+  let claim: InstanceClaim;
+  try {
+    claim = claimInstance(plan.name, plan.kind, context.background);
+  } catch (error) {
+    await undo.run(context, () => undefined);
+    throw error;
+  }
   undo.add('giving the name back', () => claim.release());
-  const serving = new Serving(context, plan, undo);
+  const serving = new Serving(context, plan, undo, signals);
   try {
     await serving.run();
   } finally {
@@ -122,23 +75,26 @@ class Serving {
   readonly #context: Context;
   readonly #plan: ServePlan;
   readonly #undo: Undo;
-  #onSignal: () => void = () => undefined;
+  readonly #signals: Signals;
 
-  constructor(context: Context, plan: ServePlan, undo: Undo) {
+  constructor(context: Context, plan: ServePlan, undo: Undo, signals: Signals) {
     this.#context = context;
     this.#plan = plan;
     this.#undo = undo;
+    this.#signals = signals;
     this.reporter = this.#chooseReporter();
     undo.add('closing the output', () => this.reporter.close());
-    undo.add('leaving the signals alone', context.onEndSignal(() => this.#onSignal()));
   }
 
   async run(): Promise<void> {
     const start = new StartSignals(() => this.reporter.starting('ending as soon as this step is done…'));
-    this.#onSignal = () => start.signal();
-    const { instance, array } = await this.#start(start);
-    let endArray = (): void => undefined;
-    const arrayEnded = new Promise<void>((resolve) => (endArray = resolve));
+    this.#signals.onSignal = () => start.signal();
+    const instance = await this.#start(start);
+    const arrayEnd = new AbortController();
+    const endArray = (): void => arrayEnd.abort();
+    const arrayEnded = new Promise<void>((resolve) => {
+      arrayEnd.signal.addEventListener('abort', () => resolve());
+    });
     let asked = false;
     const methods = controlMethods(instance, version(), { end: endArray, detaching: () => (asked = true) });
     const control = await serveControl(placesOf(this.#plan.name).socket, methods);
@@ -147,7 +103,7 @@ class Serving {
 
     const { attachment } = instance;
     const ending = attachment === null ? null : this.#makeEnding(attachment);
-    this.#onSignal = () => (ending === null ? endArray() : ending.signal());
+    this.#signals.onSignal = () => (ending === null ? endArray() : ending.signal());
     this.reporter.ready(instance);
     if (this.#context.background) tellParent(instance);
     if (ending === null) {
@@ -157,12 +113,12 @@ class Serving {
     const error = await ending.done;
     if (error !== null) throw error;
     if (ending.wasLost && !asked) {
-      throw new CausewayError('device-lost', `the device ${this.#plan.name} was lost${array === null ? '' : ' to this process'}`);
+      throw new CausewayError('device-lost', `the device ${this.#plan.name} went away without having been asked to`);
     }
   }
 
   /** Host, array, device: whatever of them the plan wants. */
-  async #start(start: StartSignals): Promise<{ instance: Instance; array: ArrayHandle | null }> {
+  async #start(start: StartSignals): Promise<Instance> {
     const { name, kind, device, arrays } = this.#plan;
     const context = this.#context;
     const since = new Date().toISOString();
@@ -174,7 +130,7 @@ class Serving {
       board = new PortBoard(array, (port) => this.reporter.event(portEvent(name, port)));
     }
     start.check();
-    if (device === null) return { instance: { name, kind, attachment: null, board, since }, array: board?.array ?? null };
+    if (device === null) return { name, kind, attachment: null, board, since };
 
     this.reporter.starting('starting the host…');
     const host = await start.step(context.startHost());
@@ -191,7 +147,7 @@ class Serving {
       if (!gone) await attachment.detach({ force: true });
     });
     start.check();
-    return { instance: { name, kind, attachment, board, since }, array: board?.array ?? null };
+    return { name, kind, attachment, board, since };
   }
 
   async #startArray(choices: readonly ArrayOptions[]): Promise<ArrayHandle> {
@@ -210,7 +166,13 @@ class Serving {
     const { name, grace, force } = this.#plan;
     const { device } = attachment.view();
     const inUse = (holders: ReportedEvent['holders'], message: string): void =>
-      this.reporter.event({ at: new Date().toISOString(), event: 'in-use', device: name, message, holders: holders ?? [] });
+      this.reporter.event({
+        at: new Date().toISOString(),
+        event: 'in-use',
+        device: name,
+        message,
+        holders: holders ?? [],
+      });
     return new Ending(
       attachment,
       { grace, force },
@@ -229,7 +191,10 @@ class Serving {
           ),
         failed: (error) => this.reporter.trouble(error),
       },
-      { now: () => this.#context.now(), after: (milliseconds, callback) => void this.#context.after(milliseconds, callback).unref() },
+      {
+        now: () => this.#context.now(),
+        after: (milliseconds, callback) => void this.#context.after(milliseconds, callback).unref(),
+      },
     );
   }
 
@@ -238,7 +203,7 @@ class Serving {
     if (this.#plan.json) return reportJson(context);
     const terminal = context.background ? null : context.openTerminal();
     if (terminal === null) return reportLines(context);
-    return reportScreen(context, terminal, () => this.#onSignal());
+    return reportScreen(context, terminal, () => this.#signals.onSignal());
   }
 }
 

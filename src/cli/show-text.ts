@@ -54,20 +54,41 @@ function servedText(view: DeviceView): string[] {
   const { counters } = view;
   const served = counters.reads + counters.writes;
   const lines = [
-    fact('served', `${formatCount(counters.reads)} reads (${formatSize(counters.readBytes)}), ` +
-      `${formatCount(counters.writes)} writes (${formatSize(counters.writtenBytes)}), ${formatCount(counters.flushes)} flushes, ` +
-      `${formatCount(counters.discards)} discards, ${formatCount(counters.writeZeroes)} write zeroes`),
-    fact('latency', `mean ${latency(served === 0 ? 0 : counters.latencySum / served)}, longest ${latency(counters.latencyMax)}`),
+    fact(
+      'served',
+      `${formatCount(counters.reads)} reads (${formatSize(counters.readBytes)}), ` +
+        `${formatCount(counters.writes)} writes (${formatSize(counters.writtenBytes)}), ${formatCount(counters.flushes)} flushes, ` +
+        `${formatCount(counters.discards)} discards, ${formatCount(counters.writeZeroes)} write zeroes`,
+    ),
+    fact(
+      'latency',
+      `mean ${latency(served === 0 ? 0 : counters.latencySum / served)}, longest ${latency(counters.latencyMax)}`,
+    ),
     fact('errors', `${counters.errors}, ${counted(counters.retries, 'part')} sent again`),
   ];
   if (counters.waiting > 0) {
-    lines.push(fact('waiting', `${counted(counters.waiting, 'request')} for ${formatDuration(counters.waitingFor)}: no path lives or has room`));
+    lines.push(
+      fact(
+        'waiting',
+        `${counted(counters.waiting, 'request')} for ${formatDuration(counters.waitingFor)}: no path lives or has room`,
+      ),
+    );
   }
   if (counters.held > 0 || counters.everHeld > 0) {
-    lines.push(fact('held writes', `${counters.held} now, ${counters.everHeld} ever: of unknown outcome, until their controller is fenced`));
+    lines.push(
+      fact(
+        'held writes',
+        `${counters.held} now, ${counters.everHeld} ever: of unknown outcome, until their controller is fenced`,
+      ),
+    );
   }
   for (const fence of view.fences) {
-    lines.push(fact('fence', `${fence.path} (controller ${fence.cntlid}) by ${fence.by}, ${formatDuration(fence.remaining)} at most`));
+    lines.push(
+      fact(
+        'fence',
+        `${fence.path} (controller ${fence.cntlid}) by ${fence.by}, ${formatDuration(fence.remaining)} at most`,
+      ),
+    );
   }
   return lines;
 }
@@ -76,18 +97,27 @@ export function showText(view: DeviceView): string[] {
   const live = view.paths.filter((path) => pathRank(path.state) > 0).length;
   const flags = [view.readOnly ? 'read-only' : 'read and write'];
   if (view.volatileCache) flags.push('volatile write cache');
-  const waits = view.noPathRetry < 0 ? 'I/O waits for ever while no path lives' : `I/O waits ${formatDuration(view.noPathRetry)} while no path lives`;
+  const waits =
+    view.noPathRetry < 0
+      ? 'I/O waits for ever while no path lives'
+      : `I/O waits ${formatDuration(view.noPathRetry)} while no path lives`;
   const ghost =
     view.ghostWrites === 'strict'
       ? 'strict: writes of unknown outcome wait for a fence'
       : 'NONE: a late write of a lost controller may bring back old data';
   const lines = [
     printable(`${view.name}  ${view.device}  ${formatSize(view.sizeBytes)}  ${view.state}`),
-    fact('kernel device', [view.kernelDevice ?? 'none', view.transport, view.link].filter((part) => part !== '').join(', ')),
+    fact(
+      'kernel device',
+      [view.kernelDevice ?? 'none', view.transport, view.link].filter((part) => part !== '').join(', '),
+    ),
     ...view.notes.map((note) => fact('note', note)),
     fact('volume', [view.identity, view.model.trim(), view.serial.trim()].filter((part) => part !== '').join(', ')),
     fact('blocks', `${view.blockBytes} bytes, ${flags.join(', ')}`),
-    fact('process', `${view.pid}, ${counted(view.reactors, 'reactor')}, ${formatSize(view.payloadBytes)} of payload memory, since ${view.since}`),
+    fact(
+      'process',
+      `${view.pid}, ${counted(view.reactors, 'reactor')}, ${formatSize(view.payloadBytes)} of payload memory, since ${view.since}`,
+    ),
     ...servedText(view),
   ];
   if (view.paths.length === 0) return [...lines, fact('paths', 'none: the volume is of this host')];

@@ -26,10 +26,7 @@ const beginFrame = '\u001b[?2026h';
 const endFrame = '\u001b[?2026l';
 
 /** What turns the lines of the last frame into those of the next one. */
-export function frameOf(
-  last: readonly string[],
-  next: readonly string[],
-): string {
+export function frameOf(last: readonly string[], next: readonly string[]): string {
   let text = '';
   const rows = Math.max(last.length, next.length);
   for (let row = 0; row < rows; row += 1) {

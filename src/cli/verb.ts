@@ -1,5 +1,5 @@
 /** What every verb has in common. */
-import { Command, CommanderError } from 'commander';
+import type { Command, CommanderError } from 'commander';
 import { CausewayError } from '../base/errors.ts';
 import type { Context } from './context.ts';
 
@@ -9,7 +9,7 @@ export interface Verbs {
   /** The words of the command line, without the program. */
   readonly args: readonly string[];
   /** Sets the exit code of a command that did what it was asked, and has found something out. */
-  setExit(code: number): void;
+  readonly setExit: (code: number) => void;
 }
 
 /** A command with `--json` and examples, each a line of the command and, after ` # `, what it does. */
@@ -25,7 +25,10 @@ export function verb(parent: Command, usage: string, description: string, exampl
 
 /** One word of what commander says, as one of our codes; null if it only printed what it was asked for. */
 export function usageError(error: CommanderError): CausewayError | null {
-  const said = error.message.replace(/^error: /, '').replace(/\s+/g, ' ').trim();
+  const said = error.message
+    .replace(/^error: /, '')
+    .replace(/\s+/g, ' ')
+    .trim();
   const message = `${said.charAt(0).toLowerCase()}${said.slice(1)}`;
   if (error.exitCode === 0) return null;
   switch (error.code) {

@@ -21,10 +21,13 @@ test('text from outside loses what steers a terminal, and nothing else', () => {
 });
 
 test('tables line up, numbers at the right, without space at the end of a line', () => {
-  const lines = table([{ title: 'NAME' }, { title: 'SIZE', right: true }, { title: 'X' }], [
-    ['a', '1 GiB', ''],
-    ['longer', '100 MiB', 'yes'],
-  ]);
+  const lines = table(
+    [{ title: 'NAME' }, { title: 'SIZE', right: true }, { title: 'X' }],
+    [
+      ['a', '1 GiB', ''],
+      ['longer', '100 MiB', 'yes'],
+    ],
+  );
   assert.deepEqual(lines, ['NAME       SIZE  X', 'a         1 GiB', 'longer  100 MiB  yes']);
 });
 
@@ -69,10 +72,13 @@ test('a frame repaints the lines that changed, and clears those that are gone', 
 const typed: [string, ReturnType<KeyReader['read']>][] = [
   ['3', [{ kind: 'port', number: 3 }]],
   ['f2', [{ kind: 'fail', number: 2 }]],
-  ['r2b1', [
-    { kind: 'restore', number: 2 },
-    { kind: 'blackhole', number: 1 },
-  ]],
+  [
+    'r2b1',
+    [
+      { kind: 'restore', number: 2 },
+      { kind: 'blackhole', number: 1 },
+    ],
+  ],
   ['fr1', [{ kind: 'restore', number: 1 }]],
   ['f\u001b1', []],
   ['q', [{ kind: 'quit' }]],
@@ -145,11 +151,15 @@ const names: [string, string][] = [
   ['nvme+tcp://h/nqn.2014-08.org.example:array?nsid=1', 'array'],
   ['mem:1g', '1g'],
   ['file:/srv/My Volume.img', 'my-volume.img'],
-  ['nvme+tcp://h/nqn.2014-08.org.nvmexpress:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6', 'f81d4fae-7dec-11d0-a765-00a0c91e'],
+  [
+    'nvme+tcp://h/nqn.2014-08.org.nvmexpress:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6',
+    'f81d4fae-7dec-11d0-a765-00a0c91e',
+  ],
   ['', 'volume'],
   ['///', 'volume'],
 ];
-for (const [url, name] of names) test(`a device from "${url}" is called ${name}`, () => assert.equal(nameFromUrl(url), name));
+for (const [url, name] of names)
+  test(`a device from "${url}" is called ${name}`, () => assert.equal(nameFromUrl(url), name));
 test('whatever the URL, the name is one', () => {
   fc.assert(fc.property(fc.string(), (url) => assert.match(nameFromUrl(url), /^[a-z0-9][a-z0-9._-]{0,31}$/)));
 });
@@ -178,14 +188,20 @@ test('rates are differences over time; a counter that began anew counts from zer
   const before = fakeView('demo', [fakePath(1), fakePath(2)]);
   const counters = { ...before.counters, reads: 1000, writes: 500, readBytes: 4096 * 1000, latencySum: 300_000 };
   const path = fakePath(1, { counters: { ...fakePath(1).counters, reads: 750, bytes: 8192 } });
-  const rates = ratesBetween({ time: 1000, view: before }, { time: 3000, view: fakeView('demo', [path], { counters }) });
+  const rates = ratesBetween(
+    { time: 1000, view: before },
+    { time: 3000, view: fakeView('demo', [path], { counters }) },
+  );
   assert.equal(rates.reads, 500);
   assert.equal(rates.writes, 250);
   assert.equal(rates.readBytes, 2048 * 1000);
   assert.equal(rates.latency, 200);
   assert.deepEqual(rates.paths, [{ id: '127.0.0.1:4420', operations: 375, bytes: 4096 }]);
   const anew = fakeView('demo', [], { counters: { ...counters, reads: 10 } });
-  assert.equal(ratesBetween({ time: 0, view: fakeView('demo', [], { counters }) }, { time: 1000, view: anew }).reads, 10);
+  assert.equal(
+    ratesBetween({ time: 0, view: fakeView('demo', [], { counters }) }, { time: 1000, view: anew }).reads,
+    10,
+  );
   assert.equal(ratesBetween({ time: 5, view: before }, { time: 5, view: anew }), noRates);
   assert.equal(isBusy(noRates, before), false);
   assert.equal(isBusy(noRates, fakeView('demo', [], { counters: { ...counters, waiting: 1 } })), true);

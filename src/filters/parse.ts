@@ -82,10 +82,7 @@ function operation(parts: Parts, text: string): OpName {
 
 const operationTexts = ['read', 'write', 'flush', 'discard', 'write-zeroes'];
 
-/** An option only if it was given: what is left out keeps the filter's default. */
-function given<Name extends string, Value>(name: Name, value: Value | null): { [key in Name]?: Value } {
-  return value === null ? {} : ({ [name]: value } as { [key in Name]: Value });
-}
+// What is left out is left out of the options, too: it keeps the filter's default.
 
 function parseDelay(parts: Parts): DelayOptions {
   const byOp: Partial<Record<OpName, number>> = {};
@@ -94,31 +91,47 @@ function parseDelay(parts: Parts): DelayOptions {
     if (milliseconds !== null) byOp[operation(parts, text)] = milliseconds;
   }
   const all = parts.first === null ? null : parseDuration(parts.first);
-  return { ...given('all', all), byOp, ...given('jitter', parts.duration('jitter')), ...given('seed', parts.number('seed')) };
+  const jitter = parts.duration('jitter');
+  const seed = parts.number('seed');
+  return { byOp, ...(all !== null && { all }), ...(jitter !== null && { jitter }), ...(seed !== null && { seed }) };
 }
 
 type StatusName = keyof typeof status;
 
+const failures: readonly StatusName[] = [
+  'ioError',
+  'mediumError',
+  'notSupported',
+  'noSpace',
+  'readOnly',
+  'reservationConflict',
+  'invalid',
+  'transport',
+  'timedOut',
+  'gone',
+  'busy',
+];
+
 function outcome(parts: Parts, text: string): StatusName {
-  const names = Object.keys(status) as StatusName[];
-  const name = names.find((each) => each !== 'ok' && statusName[status[each]] === text);
+  const name = failures.find((each) => statusName[status[each]] === text);
   if (name === undefined) throw parts.wrong(`"${text}" is no status (${statusName.slice(1).join(', ')})`);
   return name;
 }
 
 function parseError(parts: Parts): ErrorOptions {
   const ops = parts.take('ops');
-  const after = parts.take('after');
+  const [from, to] = [parts.size('from'), parts.size('to')];
+  const [skip, count, rate, seed] = ['skip', 'count', 'rate', 'seed'].map((name) => parts.number(name) ?? undefined);
   return {
-    ...given('status', parts.first === null ? null : outcome(parts, parts.first)),
-    ...given('ops', ops === null ? null : ops.split('+').map((text) => operation(parts, text))),
-    ...given('from', parts.size('from')),
-    ...given('to', parts.size('to')),
-    ...given('skip', parts.number('skip')),
-    ...given('count', parts.number('count')),
-    ...given('rate', parts.number('rate')),
-    ...given('seed', parts.number('seed')),
-    when: after === null ? 'before' : 'after',
+    ...(parts.first !== null && { status: outcome(parts, parts.first) }),
+    ...(ops !== null && { ops: ops.split('+').map((text) => operation(parts, text)) }),
+    ...(from !== null && { from }),
+    ...(to !== null && { to }),
+    ...(skip !== undefined && { skip }),
+    ...(count !== undefined && { count }),
+    ...(rate !== undefined && { rate }),
+    ...(seed !== undefined && { seed }),
+    when: parts.take('after') === null ? 'before' : 'after',
   };
 }
 
@@ -137,8 +150,10 @@ export function parseFilter(text: string): FilterSpec {
         return { kind: known, ...parseError(parts) };
       case 'stats':
         return { kind: known };
-      case 'trace':
-        return { kind: known, ...given('entries', entriesOf(parts)) };
+      case 'trace': {
+        const entries = entriesOf(parts);
+        return { kind: known, ...(entries !== null && { entries }) };
+      }
       default:
         throw parts.wrong(`there is no "${kind}" (there are: ${filterKinds.join(', ')})`);
     }

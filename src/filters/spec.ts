@@ -35,7 +35,7 @@ export interface FilterReport {
 export interface FilteredDevice {
   readonly device: BlockDevice;
   /** In the order of the list. */
-  report(): FilterReport[];
+  readonly report: () => FilterReport[];
 }
 
 type Made = { readonly device: BlockDevice; readonly text: () => string };

@@ -12,6 +12,7 @@ import { op, type Request } from '../block/request.ts';
 import { type Status, status } from '../block/status.ts';
 import type { Flushable, Io, Timer } from '../io/contract.ts';
 import { BridgeCells, bridgeSlots, slotOf } from './bridge-cells.ts';
+import { fromThread } from './rpc.ts';
 
 export interface BridgeOptions {
   readonly device: number;
@@ -107,7 +108,7 @@ export class BridgeDevice implements BlockDevice, Flushable {
     for (let i = 0; i + 1 < done.length; i += 2) {
       const number = defined(done[i], 'a number');
       assert(this.#cells.end(number), 'the main thread finished a request that is not under way');
-      this.#end(slotOf(number), defined(done[i + 1], 'a status') as Status);
+      this.#end(slotOf(number), fromThread<Status>(done[i + 1]));
     }
   }
 

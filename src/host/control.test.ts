@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -198,26 +199,23 @@ test('a client that does not read its answer keeps nobody waiting', async () => 
 test('an answer that is under way goes out before the server closes', async () => {
   next += 1;
   const path = placesOf(`t${next}`).socket;
-  let finish = (): void => undefined;
-  let called = (): void => undefined;
-  const wasCalled = new Promise<void>((resolve) => (called = resolve));
-  const slow = new Promise<string>((resolve) => (finish = () => resolve('done')));
-  const server = await serveControl(
-    path,
-    new Map([
-      [
-        'slow',
-        () => {
-          called();
-          return slow;
-        },
-      ],
-    ]),
-  );
+  const called = new EventEmitter();
+  const wasCalled = once(called, 'called');
+  const slow = once(called, 'finish').then(() => 'done');
+  const methods = new Map([
+    [
+      'slow',
+      () => {
+        called.emit('called');
+        return slow;
+      },
+    ],
+  ]);
+  const server = await serveControl(path, methods);
   const answer = callControl(`t${next}`, 'slow');
   await wasCalled;
   const closed = server.close();
-  finish();
+  called.emit('finish');
   assert.equal(await answer, 'done');
   await closed;
 });

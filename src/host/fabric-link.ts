@@ -55,6 +55,8 @@ export class Lead implements LeadLink {
     this.#ports = ports;
     for (const [index, { port }] of ports.entries()) {
       port.on('message', (message: ToLead) => fromReactor(index + 1, message));
+      // The loop keeps its thread alive; this must not keep it from ending.
+      port.unref();
     }
   }
 
@@ -82,6 +84,7 @@ export function ownLink(io: Io, receive: (message: ToLead) => void): ReactorLink
 /** On another reactor. */
 export function portLink(lead: ReactorPort, receive: (message: ToReactor) => void): ReactorLink {
   lead.port.on('message', receive);
+  lead.port.unref();
   return {
     post(message) {
       lead.port.postMessage(message);

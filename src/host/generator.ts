@@ -43,7 +43,7 @@ class Generator implements Completer {
   /** Request slots that are still in use. */
   #left: number;
   #submitted = Number.NaN; // starts as a double, so that the field's representation never changes
-  #most: number;
+  readonly #most: number;
   #stopping = false;
   completed = 0;
   errors = 0;
@@ -56,11 +56,12 @@ class Generator implements Completer {
     this.#blocks = Math.floor(device.geometry.sizeBytes / plan.blockBytes);
     this.#write = plan.pattern === 'random-write' || plan.pattern === 'write';
     this.#random = plan.pattern === 'random-read' || plan.pattern === 'random-write';
-    this.#memory = io.memory.allocate(plan.depth * plan.blockBytes, 4096);
-    for (let tag = 0; tag < plan.depth; tag += 1) this.#requests.push(new Request(io, tag));
-    this.#left = plan.depth;
-    this.#submitted = 0;
     this.#most = plan.requests ?? Number.POSITIVE_INFINITY;
+    const slots = Math.min(plan.depth, this.#most);
+    this.#memory = io.memory.allocate(slots * plan.blockBytes, 4096);
+    for (let tag = 0; tag < slots; tag += 1) this.#requests.push(new Request(io, tag));
+    this.#left = slots;
+    this.#submitted = 0;
   }
 
   start(): void {
@@ -107,6 +108,7 @@ export async function runGenerator(io: Io, device: BlockDevice, plan: GeneratorP
   timer.arm(plan.milliseconds);
   generator.start();
   await done.promise;
+  timer.disarm();
   const { latency } = generator;
   return {
     completed: generator.completed,

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, beforeEach, test } from 'node:test';
+import { tryLock } from '../native/locks.ts';
 import { claimInstance } from './instance-claim.ts';
 import { parseInstanceRecord, readInstanceRecord } from './instance-record.ts';
 import { listInstances } from './instances.ts';
@@ -31,6 +32,7 @@ function claimElsewhere(name: string): { child: ChildProcess; said: Promise<stri
 }
 
 async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
   });
@@ -74,6 +76,24 @@ test('a process that was killed keeps no name; until the next start it is listed
   assert.equal(readInstanceRecord('dead')?.owner.pid, process.pid);
   claim.release();
   assert.deepEqual(listInstances(), []);
+});
+
+function identityFile(name: string): string {
+  return path.join(runtimeDirectory(), `identity-${name}`);
+}
+
+test('what a dead process of that name left to say which volume it had goes; what others have stays', () => {
+  fs.mkdirSync(runtimeDirectory());
+  for (const name of ['mine', 'other', 'alive']) fs.writeFileSync(identityFile(name), name === 'other' ? 'b\n' : 'a\n');
+  const fd = fs.openSync(identityFile('alive'), 'r');
+  assert.equal(tryLock(fd), 0);
+  const claim = claimInstance('a', 'demo');
+  assert.deepEqual(
+    ['mine', 'other', 'alive'].map((name) => fs.existsSync(identityFile(name))),
+    [false, true, true],
+  );
+  claim.release();
+  fs.closeSync(fd);
 });
 
 for (const name of ['a', '0', 'vol1', 'a.b_c-d', 'x'.repeat(32)]) {

@@ -3,6 +3,7 @@
  * only and takes it back when that process ends, however it ends, so there is no stale claim to be told from a live one.
  */
 import fs from 'node:fs';
+import path from 'node:path';
 import { CausewayError } from '../base/errors.ts';
 import { ownIdentity } from '../kernel/fuse/process-identity.ts';
 import { tryLock } from '../native/locks.ts';
@@ -33,6 +34,7 @@ export function claimInstance(name: string, kind: InstanceKind, keepLog = false)
   // The name is ours, so a socket or log under it was left by a process that is dead.
   fs.rmSync(places.socket, { force: true });
   if (!keepLog) fs.rmSync(places.log, { force: true });
+  removeLeftIdentities(places.directory, name);
   let held = true;
   return {
     name,
@@ -47,6 +49,24 @@ export function claimInstance(name: string, kind: InstanceKind, keepLog = false)
       removeRuntimeDirectoryIfEmpty();
     },
   };
+}
+
+/**
+ * Removes what a dead process of this name left to say which volumes it had (identity-claim.ts). Only ours: a claim that
+ * a living process holds is locked, and under this name there is no other one now.
+ */
+function removeLeftIdentities(directory: string, name: string): void {
+  for (const entry of fs.readdirSync(directory).filter((file) => file.startsWith('identity-'))) {
+    const file = path.join(directory, entry);
+    let fd: number;
+    try {
+      fd = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+    } catch {
+      continue;
+    }
+    if (fs.readFileSync(fd, 'utf8').trim() === name && tryLock(fd) === 0 && isFileAt(fd, file)) fs.rmSync(file);
+    fs.closeSync(fd);
+  }
 }
 
 /** The locked descriptor of the file that has this path now. */

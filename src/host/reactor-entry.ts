@@ -1,5 +1,4 @@
 /** The entry of a host reactor: which calls it answers. */
-import type { MessagePort } from 'node:worker_threads';
 import { defined } from '../base/assert.ts';
 import type { BlockDevice, Geometry, Identity } from '../block/device.ts';
 import { FileDevice, type FileDeviceOptions } from '../block/file-device.ts';
@@ -19,6 +18,7 @@ import { Lead, ownLink, portLink, type ReactorPort } from './fabric-link.ts';
 import { type GeneratorPlan, runGenerator } from './generator.ts';
 import type { Methods } from './rpc.ts';
 import { type DirectIo, DirectChannel } from './direct-channel.ts';
+import { runVerifier, type VerifierPlan } from './verifier.ts';
 import { type AttachRequest, VolumeLead } from './volume-lead.ts';
 import { type VolumePlan, VolumeReactor } from './volume-reactor.ts';
 import { runWorker, type WorkerContext } from './worker-main.ts';
@@ -74,7 +74,6 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
         portLink(toLead, (message) => fabric?.onMessage(message)),
         volumes,
       );
-      leadPort = toLead.port;
     },
     'volume.attach': (request: AttachRequest) => defined(lead, 'not the lead').attach(request),
     'volume.release': (associations: readonly number[]) => defined(lead, 'not the lead').release(associations),
@@ -142,6 +141,8 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
 
     'generator.run': (order: { device: number; plan: GeneratorPlan }) =>
       runGenerator(io, deviceOf(order.device), order.plan),
+    'verifier.run': (order: { device: number; plan: VerifierPlan }) =>
+      runVerifier(io, deviceOf(order.device), order.plan),
 
     /** What this reactor costs: for people and benchmarks. */
     usage: async () => ({
@@ -151,8 +152,5 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     }),
   };
 }
-
-let leadPort: MessagePort | null = null;
-process.on('exit', () => leadPort?.close());
 
 runWorker(makeMethods);

@@ -43,7 +43,10 @@ export type QueuePlan = FuseQueuePlan;
 export interface KernelQueueServer {
   /** Requests that are with the block device now. */
   readonly underWay: number;
-  /** Control. Starts serving. @throws CausewayError `kernel-device-failed` when the kernel refuses the queues */
+  /**
+   * Control. Starts serving.
+   * @throws CausewayError `kernel-device-failed` when the kernel refuses the queues; everything has ended by then
+   */
   start(): Promise<void>;
   /**
    * Control. Resolves when the kernel has let go of every queue (the device was taken away or aborted), all requests
@@ -62,7 +65,10 @@ export interface ServedQueues {
 export interface KernelHost {
   /** How many reactors serve this device. */
   readonly reactors: number;
-  /** Lets reactor number `reactor` (from 0) serve the device's queues; resolves once it does. */
+  /**
+   * Lets reactor number `reactor` (from 0) serve the device's queues; resolves once it does, and rejects with what
+   * KernelQueueServer.start rejected with.
+   */
   serve(reactor: number, plan: QueuePlan): Promise<ServedQueues>;
   sleep(milliseconds: number): Promise<void>;
   /** Monotonic milliseconds. */

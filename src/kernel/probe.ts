@@ -74,19 +74,16 @@ function openProblem(node: string, module: string): { reason: string; mend: stri
   }
 }
 
+function noFuse(reason: string, mend: string | null): KernelDeviceProbe {
+  return { kind: 'fuse', available: false, reason, mend, detail: null };
+}
+
 function probeFuse(): KernelDeviceProbe {
-  const no = (reason: string, mend: string | null): KernelDeviceProbe => ({
-    kind: 'fuse',
-    available: false,
-    reason,
-    mend,
-    detail: null,
-  });
   const { refusal } = probeUring();
-  if (refusal !== null) return no(refusal.message, refusal.hint);
+  if (refusal !== null) return noFuse(refusal.message, refusal.hint);
   const problem = openProblem('/dev/fuse', 'fuse') ?? openProblem('/dev/loop-control', 'loop');
-  if (problem !== null) return no(problem.reason, problem.mend);
-  if (!mayAdministrate()) return no('this process may not mount (no CAP_SYS_ADMIN)', 'Run as root.');
+  if (problem !== null) return noFuse(problem.reason, problem.mend);
+  if (!mayAdministrate()) return noFuse('this process may not mount (no CAP_SYS_ADMIN)', 'Run as root.');
   const uring = switchUringOn(false);
   const detail = uring.note === null ? 'over io_uring' : `the classic way: ${uring.note}`;
   return { kind: 'fuse', available: true, reason: null, mend: null, detail };

@@ -1,9 +1,8 @@
 /** `attach`: from URLs to a volume that the program can read and write. */
 import { CausewayError } from '../base/errors.ts';
 import type { CausewayHost } from '../host/host.ts';
-import { checkInstanceName } from '../host/runtime-dir.ts';
 import { DirectPort } from './direct-port.ts';
-import type { AttachOptions } from './options.ts';
+import { type AttachOptions, checkName } from './options.ts';
 import { acquireHost, releaseHost } from './shared-host.ts';
 import { AttachedVolume, type Volume } from './volume.ts';
 
@@ -35,7 +34,7 @@ function checkUrls(urls: string | readonly string[]): readonly string[] {
 export async function attach(urls: string | readonly string[], options: AttachOptions = {}): Promise<Volume> {
   const list = checkUrls(urls);
   const name = options.name ?? newName();
-  checkInstanceName(name);
+  checkName(name);
   const host = await acquireHost();
   try {
     return await attachOn(host, list, { ...options, name });

@@ -3,6 +3,7 @@
  * and what is larger than a slot travels in several pieces.
  */
 import { defined } from '../base/assert.ts';
+import { CausewayError } from '../base/errors.ts';
 import { maxTransferBytes } from '../block/device.ts';
 import { type Op, op, opName } from '../block/request.ts';
 import { status } from '../block/status.ts';
@@ -49,8 +50,14 @@ export class DirectPort {
     try {
       const pieces: Promise<void>[] = [];
       const total = payload.length;
+      let trouble: CausewayError | null = null;
       for (let done = 0; done < total; done += maxTransferBytes) {
         const slot = await this.#take();
+        if (payload.length !== total) {
+          this.#give(slot);
+          trouble = givenAway(name);
+          break;
+        }
         const piece = payload.subarray(done, Math.min(done + maxTransferBytes, total));
         const sent = this.#piece(slot, operation, piece, offset + done, name);
         // It may fail long before it is looked at below.
@@ -60,6 +67,7 @@ export class DirectPort {
       const results = await Promise.allSettled(pieces);
       const failed = results.find((result) => result.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
+      if (trouble !== null) throw trouble;
     } finally {
       this.#oneLess();
     }
@@ -86,6 +94,7 @@ export class DirectPort {
       const { length } = piece;
       if (operation === op.write) this.#reactor.memory.set(piece, place);
       await this.#submit({ slot, op: operation, flags: 0, offset, length }, name);
+      if (piece.length !== length) throw givenAway(name);
       if (operation === op.read) piece.set(this.#reactor.memory.subarray(place, place + length));
     } finally {
       this.#give(slot);
@@ -118,4 +127,11 @@ export class DirectPort {
     this.#idle = [];
     for (const resolve of idle) resolve();
   }
+}
+
+function givenAway(name: string): CausewayError {
+  return new CausewayError(
+    'invalid-argument',
+    `the memory of a request to ${name} was given away (transferred) meanwhile`,
+  );
 }

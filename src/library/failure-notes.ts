@@ -26,7 +26,10 @@ export class FailureNotes {
   add(message: string): void {
     // Without anybody who listens, the first one is still worth a word: an EIO alone explains nothing.
     if (!this.#warned && this.#attachment?.isHeard !== true) {
-      process.emitWarning(`${this.#name}: ${message} (served.onEvent() tells of further ones)`, 'CausewayDeviceWarning');
+      process.emitWarning(
+        `${this.#name}: ${message} (served.onEvent() tells of further ones)`,
+        'CausewayDeviceWarning',
+      );
     }
     this.#warned = true;
     const now = performance.now();

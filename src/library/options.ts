@@ -1,6 +1,8 @@
 /** What `attach` and `serve` take. */
+import { CausewayError } from '../base/errors.ts';
 import type { FilterSpec } from '../filters/spec.ts';
 import type { AttachOptions as HostAttachOptions } from '../host/contract.ts';
+import { checkInstanceName } from '../host/runtime-dir.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
 
 /** How `attach` reaches a volume. All of it is optional. */
@@ -35,4 +37,10 @@ export interface ServeOptions {
 export interface CloseOptions {
   /** Waits for nobody: who uses it gets input/output errors. */
   readonly force?: boolean;
+}
+
+/** Types do not hold everybody back. @throws CausewayError `invalid-name` */
+export function checkName(name: unknown): void {
+  if (typeof name !== 'string') throw new CausewayError('invalid-name', 'the name is missing, or it is no text');
+  checkInstanceName(name);
 }

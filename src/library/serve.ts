@@ -3,12 +3,11 @@ import { CausewayError } from '../base/errors.ts';
 import type { FilterReport } from '../filters/spec.ts';
 import type { AttachOptions as HostAttachOptions } from '../host/contract.ts';
 import type { CausewayHost } from '../host/host.ts';
-import { checkInstanceName } from '../host/runtime-dir.ts';
 import type { ServedVolume } from '../host/served-volume.ts';
 import type { Source } from '../host/source.ts';
 import type { DeviceView, HolderView, HostEvent } from '../host/view.ts';
 import { FailureNotes } from './failure-notes.ts';
-import type { CloseOptions, ServeOptions } from './options.ts';
+import { checkName, type CloseOptions, type ServeOptions } from './options.ts';
 import { acquireHost, releaseHost } from './shared-host.ts';
 import { connectUserDevice } from './user-bridge.ts';
 import { geometryOfUserDevice, newIdentity, type UserDevice } from './user-device.ts';
@@ -103,7 +102,7 @@ class ServedDevice implements Served, Dependent {
  * `kernel-device-failed`, `needs-root`, `io-uring-unavailable`, `volume-gone`
  */
 export async function serve(device: UserDevice | Volume, options: ServeOptions): Promise<Served> {
-  checkInstanceName(String(options.name));
+  checkName(options.name);
   const timeout = options.requestTimeout ?? 0;
   if (!(timeout >= 0 && timeout <= longestTimeout)) {
     throw new CausewayError('invalid-argument', `a requestTimeout of ${timeout} is not 0 to ${longestTimeout} ms`);
@@ -148,7 +147,11 @@ async function serveVolume(volume: AttachedVolume, options: ServeOptions): Promi
   volume.addDependent(dependent);
   try {
     const source: Source = { kind: 'alias', of: volume.attachment.source };
-    whenServed = serveOn(options, () => source, () => volume.removeDependent(dependent));
+    whenServed = serveOn(
+      options,
+      () => source,
+      () => volume.removeDependent(dependent),
+    );
     return (await whenServed).served;
   } catch (error) {
     volume.removeDependent(dependent);
@@ -163,7 +166,12 @@ async function serveUserDevice(device: UserDevice, options: ServeOptions): Promi
     let number: number | null = null;
     return {
       kind: 'bridge',
-      options: { geometry, identity: newIdentity(options.name), silenceLimit, requestTimeout: options.requestTimeout ?? 0 },
+      options: {
+        geometry,
+        identity: newIdentity(options.name),
+        silenceLimit,
+        requestTimeout: options.requestTimeout ?? 0,
+      },
       connect: (given, cells) => {
         number = given;
         return connectUserDevice(host, device, given, cells, (message) => notes.add(message));

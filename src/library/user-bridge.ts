@@ -36,7 +36,13 @@ class BridgeEnd {
   readonly #onFailure: FailureListener;
   #done: number[] = [];
 
-  constructor(device: UserDevice, number: number, reactor: ReactorThread, cells: BridgeCells, onFailure: FailureListener) {
+  constructor(
+    device: UserDevice,
+    number: number,
+    reactor: ReactorThread,
+    cells: BridgeCells,
+    onFailure: FailureListener,
+  ) {
     this.#device = device;
     this.#number = number;
     this.#reactor = reactor;

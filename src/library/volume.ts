@@ -216,7 +216,10 @@ export class AttachedVolume implements Volume {
       const waited = performance.now() - began;
       if (waited > closeLimit) {
         const count = this.#port.underWay;
-        throw new CausewayError('io-timed-out', `${this.name} is not closed: ${count} of its requests do not come back`);
+        throw new CausewayError(
+          'io-timed-out',
+          `${this.name} is not closed: ${count} of its requests do not come back`,
+        );
       }
       if (this.#force || waited > closePatience) await this.attachment.failQueued();
       await within(idle, failInterval);
@@ -242,7 +245,10 @@ export class AttachedVolume implements Volume {
     const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
     if (whole && offset % blockBytes === 0 && length % blockBytes === 0 && offset <= sizeBytes - length) return;
     const rule = `multiples of ${blockBytes} within ${sizeBytes} bytes`;
-    throw new CausewayError('invalid-request', `${what} of ${length} bytes at ${offset} of ${this.name} is not in ${rule}`);
+    throw new CausewayError(
+      'invalid-request',
+      `${what} of ${length} bytes at ${offset} of ${this.name} is not in ${rule}`,
+    );
   }
 }
 

@@ -110,12 +110,18 @@ test('late writes of lost controllers, fenced by time alone, do no harm', requir
 );
 
 test('without fences the same late writes corrupt data, and this test sees it', requires(...needs), (t) =>
-  withScene(scene('ghost-harm', 15, { attach: { kernelDevice: 'fuse', ghostWrites: 'none' } }), async (it) => {
-    await raiseGhosts(it, 'drop');
-    const outcome = await fioIn(it, { ...ghostly, seconds: 30 }, (milliseconds) => storm(it, { seed, milliseconds }));
-    t.diagnostic(describeOutcome(it, outcome));
-    assert.equal(outcome.fio.error, 84, 'fio did not find the blocks that late writes brought back');
-  }),
+  withScene(
+    scene('ghost-harm', 30, {
+      array: { crossControllerReset: false },
+      attach: { kernelDevice: 'fuse', ghostWrites: 'none' },
+    }),
+    async (it) => {
+      await raiseGhosts(it, 'run');
+      const outcome = await fioIn(it, { ...ghostly, seconds: 30 }, (milliseconds) => storm(it, { seed, milliseconds }));
+      t.diagnostic(describeOutcome(it, outcome));
+      assert.equal(outcome.fio.error, 84, 'fio did not find the blocks that late writes brought back');
+    },
+  ),
 );
 
 test('paths change their ANA state under load', requires(...needs), (t) =>

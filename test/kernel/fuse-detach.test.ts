@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import os from 'node:os';
 import { test, type TestContext } from 'node:test';
 import { CausewayError } from '../../src/base/errors.ts';
 import { unmount, unmountFlag } from '../../src/native/mount.ts';
@@ -139,3 +140,24 @@ for (const transport of transports) {
     await device.detach({ force: true });
   });
 }
+
+test('queues that the kernel refuses: the other transport is taken, and said so', needs('uring'), async (context) => {
+  const { host, open } = await trial(context, 'classic', { sizeBytes: 8 * MiB, reactors: 2 });
+  // There is no such CPU.
+  host.spoil = (plan) => (plan.transport === 'uring' ? { ...plan, queues: [...plan.queues, 60_000] } : plan);
+  await assert.rejects(open({ transport: 'uring' }), /refused an entry.*EINVAL/);
+  for (const worker of host.workers) assert.equal((await worker.ask({ kind: 'counts' }, 'counts')).taken, 0);
+  const device = await open({ transport: 'auto' });
+  assert.match(device.notes.join('\n'), /the classic way.*EINVAL/);
+  await shell(`dd if=${device.path} of=/dev/null bs=64k count=8 iflag=direct status=none`);
+  await device.detach({ force: false });
+  for (const worker of host.workers) assert.equal((await worker.ask({ kind: 'counts' }, 'counts')).taken, 0);
+});
+
+test('more reactors than CPUs', needs('uring'), async (context) => {
+  const { host, open } = await trial(context, 'uring', { sizeBytes: 8 * MiB, reactors: os.cpus().length + 2 });
+  const device = await open();
+  await shell(`dd if=${device.path} of=/dev/null bs=64k count=8 iflag=direct status=none`);
+  assert.equal(await Promise.race([device.lost, host.sleep(50)]), undefined);
+  await device.detach({ force: false });
+});

@@ -152,7 +152,7 @@ export class FakeHost implements Host {
   urls: readonly string[] = [];
   options: AttachOptions | null = null;
   attachError: Error | null = null;
-  #listeners: ((event: HostEvent) => void)[] = [];
+  readonly #listeners: ((event: HostEvent) => void)[] = [];
 
   constructor(name = 'demo', paths = 4) {
     this.attachment = new FakeAttachment(name, paths);

@@ -87,6 +87,8 @@ export interface TestHostOptions {
 export class TestHost implements KernelHost {
   readonly workers: readonly TestReactor[];
   readonly volume: VolumeOptions;
+  /** Changes a plan on its way to the reactor. */
+  spoil: (plan: QueuePlan) => QueuePlan = (plan) => plan;
 
   private constructor(workers: readonly TestReactor[], volume: VolumeOptions) {
     this.workers = workers;
@@ -123,7 +125,7 @@ export class TestHost implements KernelHost {
   serve(reactor: number, plan: QueuePlan): Promise<ServedQueues> {
     const worker = this.workers[reactor];
     if (worker === undefined) throw new Error(`there is no reactor ${reactor}`);
-    return worker.serve(plan);
+    return worker.serve(this.spoil(plan));
   }
 
   sleep(milliseconds: number): Promise<void> {

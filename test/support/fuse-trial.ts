@@ -27,7 +27,7 @@ export interface Trial {
   readonly host: TestHost;
   readonly places: Places;
   readonly directory: string;
-  open(options?: Partial<FuseDeviceOptions>): Promise<KernelDevice>;
+  readonly open: (options?: Partial<FuseDeviceOptions>) => Promise<KernelDevice>;
 }
 
 export function backingFiles(): string[] {

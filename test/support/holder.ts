@@ -19,10 +19,10 @@ export async function openHolder(context: TestContext, path: string): Promise<Ho
   const child = spawn('sh', ['-c', script, 'sh', path], { stdio: ['pipe', 'pipe', 'inherit'] });
   context.after(() => child.kill('SIGKILL'));
   const lines: string[] = [];
-  let wake = (): void => {};
+  let wake: (() => void) | null = null;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     lines.push(...text.split('\n').filter((line) => line !== ''));
-    wake();
+    wake?.();
   });
   const next = async (): Promise<string> => {
     for (let line = lines.shift(); ; line = lines.shift()) {

@@ -31,6 +31,8 @@ const NEEDS = {
   'fsck.ext4': program('fsck.ext4', 'e2fsprogs'),
   blkdiscard: program('blkdiscard', 'util-linux'),
   fstrim: program('fstrim', 'util-linux'),
+  script: program('script', 'bsdutils'),
+  setpriv: program('setpriv', 'util-linux'),
 } as const satisfies Record<string, Need>;
 
 export type Capability = keyof typeof NEEDS;

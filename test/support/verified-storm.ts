@@ -17,6 +17,8 @@ export interface Outcome {
   readonly losses: number;
   /** How often each kind of fence was there. */
   readonly fences: ReadonlyMap<string, number>;
+  /** Writes that the array executed after their connection had died. */
+  readonly ghosts: number;
 }
 
 /** How long before fio's end the weather ends, so that the last requests meet open paths. */
@@ -45,15 +47,16 @@ export async function fioIn(
     const how = event === 'fence' ? /\(([^)]+)\)/.exec(message)?.[1] : undefined;
     if (how !== undefined) fences.set(how, (fences.get(how) ?? 0) + 1);
   }
-  return { fio, pulse, losses, fences };
+  const { ghostsExecuted: ghosts } = await scene.array.stats();
+  return { fio, pulse, losses, fences, ghosts };
 }
 
 /** One line for people. */
-export function describeOutcome(scene: Scene, { fio, pulse, losses, fences }: Outcome): string {
+export function describeOutcome(scene: Scene, { fio, pulse, losses, fences, ghosts }: Outcome): string {
   const { counters } = scene.volume.view();
   return [
     `seed ${stormSeed}: ${fio.reads} reads, ${fio.writes} writes, slowest ${Math.round(fio.slowest)} ms`,
-    `${losses} path losses, ${counters.retries} retries, ${counters.everHeld} held writes`,
+    `${losses} path losses, ${counters.retries} retries, ${counters.everHeld} held writes, ${ghosts} executed late`,
     `fences: ${[...fences].map(([how, count]) => `${count} ${how}`).join(', ') || 'none'}`,
     `longest stall with a path ${Math.round(pulse.longestStall)} ms`,
     `no path ${pulse.darks} times, at most ${Math.round(pulse.longestDark)} ms, then up to ${pulse.mostWaiting} waited` +

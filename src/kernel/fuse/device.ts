@@ -106,8 +106,10 @@ async function build(
     uring,
   });
   const served: ServedQueues[] = [];
+  let refused = true;
   try {
     await serveQueues(host, options, session, payloadBytes, served);
+    refused = false;
     const answer = await askHelper(
       host,
       {
@@ -129,7 +131,7 @@ async function build(
     await release(host, record);
     session.unmount();
     if (await drained(host, served)) session.close();
-    if (session.transport === 'uring' && (options.transport ?? 'auto') === 'auto' && served.length < host.reactors) {
+    if (refused && session.transport === 'uring' && (options.transport ?? 'auto') === 'auto') {
       notes.push(`FUSE over io_uring failed, so requests travel the classic way: ${messageOf(error)}`);
       return await build(host, options, places, record, payloadBytes, false, notes);
     }
@@ -155,13 +157,16 @@ async function serveQueues(
     host.reactors,
   );
   for (const [reactor, mine] of queues.entries()) {
+    const reads = session.transport === 'classic' || reactor === 0;
+    // There are more reactors than CPUs: nothing is left for this one.
+    if (!reads && mine.length === 0) continue;
     const queuesOfReactor = await host.serve(reactor, {
       kind: 'fuse',
       name: options.name,
       transport: session.transport,
       fd: session.descriptor(reactor),
       queues: mine,
-      reads: session.transport === 'classic' || reactor === 0,
+      reads,
       entriesPerQueue: options.entriesPerQueue ?? defaultEntries,
       payloadBytes,
     });

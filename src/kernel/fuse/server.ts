@@ -47,7 +47,11 @@ export class FuseQueueServer implements KernelQueueServer {
     // A refusal is answered while the batch is handed over; an entry that is taken says nothing until a request comes.
     await this.#io.sleep(1);
     const failure = this.#failure();
-    if (failure !== null) throw new CausewayError('kernel-device-failed', `${this.#plan.name}: ${failure}`);
+    if (failure === null) return;
+    this.#uring?.stop();
+    this.#classic?.stopPolling();
+    await this.ended;
+    throw new CausewayError('kernel-device-failed', `${this.#plan.name}: ${failure}`);
   }
 
   #failure(): string | null {

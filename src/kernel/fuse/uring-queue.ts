@@ -29,6 +29,8 @@ const pageBytes = 4096;
 /** Two iovecs, which REGISTER reads: header and payload. They stand behind the header. */
 const iovecBytes = 16;
 const slotBytes = uringHeaderBytes + 2 * iovecBytes;
+/** Tokens: a slot's command is its index, the cancellation of it its index plus this. */
+const cancelToken = 1 << 16;
 
 export class UringQueues implements ReplyPort {
   readonly #io: UringIo;
@@ -41,6 +43,10 @@ export class UringQueues implements ReplyPort {
   readonly #onEmpty: () => void;
   /** Entries whose command is with the kernel or whose request is with the device. */
   #alive = 0;
+  /** Cancellations under way; once there are any, no entry is to wait for another request. */
+  #cancels = 0;
+  #stopping = false;
+  #empty = false;
   /** The first failure that was not the end of the connection. */
   failure: string | null = null;
 
@@ -67,11 +73,7 @@ export class UringQueues implements ReplyPort {
     return this.#dispatcher.underWay;
   }
 
-  get alive(): number {
-    return this.#alive;
-  }
-
-  /** Submits all entries. What the kernel thinks of them shows in `failure` and `alive` after the next batch. */
+  /** Submits all entries. What the kernel thinks of them shows in `failure` after the next batch. */
   register(): void {
     const view = this.#io.memory.view;
     const base = this.#io.memory.base;
@@ -99,8 +101,27 @@ export class UringQueues implements ReplyPort {
     words[at + (uringRequestBytes >> 2) - 1] = 0;
   }
 
+  /** Takes all entries back from the kernel, for queues that could not be set up whole. */
+  stop(): void {
+    if (this.#empty) return;
+    this.#stopping = true;
+    for (const slot of this.#slots) this.#cancel(slot);
+  }
+
+  /** One whose request is with the device has no command to cancel: `reply` will come here again. */
+  #cancel(slot: FuseSlot): void {
+    this.#cancels += 1;
+    const target = this.#handle * 0x1_0000_0000 + slot.index;
+    this.#io.ring.push(opcode.asyncCancel, -1, target, 0, 0, 0, slot.index + cancelToken, this.#handle);
+  }
+
   /** An entry's command completed: a request has come, or the entry is lost. */
   onCompletion(token: number, result: number): void {
+    if (token >= cancelToken) {
+      this.#cancels -= 1;
+      this.#checkEmpty();
+      return;
+    }
     const slot = this.#slots[token];
     assert(slot !== undefined, 'a FUSE entry completed that does not exist');
     if (result === 0) {
@@ -111,7 +132,13 @@ export class UringQueues implements ReplyPort {
       this.failure = `the kernel refused an entry of FUSE over io_uring: ${errnoName(result)}`;
     }
     this.#alive -= 1;
-    if (this.#alive === 0) this.#onEmpty();
+    this.#checkEmpty();
+  }
+
+  #checkEmpty(): void {
+    if (this.#alive > 0 || this.#cancels > 0) return;
+    this.#empty = true;
+    this.#onEmpty();
   }
 
   reply(slot: FuseSlot, error: number, payloadBytes: number): void {
@@ -124,6 +151,7 @@ export class UringQueues implements ReplyPort {
     words[header + (uringHeader.entPayloadSize >> 2)] = payloadBytes;
     const id = header + (uringHeader.entCommitId >> 2);
     this.#command(slot, uringCommand.commitAndFetch, 0, 0, words[id]!, words[id + 1]!);
+    if (this.#stopping) this.#cancel(slot);
   }
 
   /** Every request that comes this way wants an answer. */

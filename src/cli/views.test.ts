@@ -1,0 +1,229 @@
+/** What is printed of devices, arrays and hosts. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fakePath, fakeView } from '../../test/support/fake-host.ts';
+import { arrayText } from './array-text.ts';
+import { doctorText, examine, type HostFacts, isFit } from './doctor-checks.ts';
+import { numberIn } from './doctor-facts.ts';
+import type { InstanceView } from './instance.ts';
+import { type ListedInstance, listText } from './list.ts';
+import { statsText } from './report-lines.ts';
+import { noRates } from './rates.ts';
+import { pathTable, showText } from './show-text.ts';
+
+function listed(name: string, view: InstanceView | null, changes: Partial<ListedInstance> = {}): ListedInstance {
+  return { name, kind: 'attach', pid: 42, since: null, alive: true, view, problem: '', ...changes };
+}
+
+function deviceOf(name: string, ...states: ('live-optimized' | 'down')[]): InstanceView {
+  const paths = states.map((state, index) => fakePath(index + 1, { state }));
+  return { name, kind: 'attach', pid: 42, version: '1', since: '', device: fakeView(name, paths), array: null };
+}
+
+test('list: devices, arrays and what was left behind, in columns', () => {
+  const array: InstanceView = {
+    ...deviceOf('arr'),
+    device: null,
+    array: {
+      subsystem: 'nqn.x',
+      url: '',
+      ports: [
+        { number: 1, address: 'a', port: 1, state: 'open' },
+        { number: 2, address: 'b', port: 1, state: 'closed' },
+      ],
+    },
+  };
+  const lines = listText([
+    listed('a-long-name', deviceOf('a-long-name', 'live-optimized', 'down')),
+    listed('arr', array),
+    listed('b', deviceOf('b', 'down')),
+    listed('c', null, { alive: false, pid: null, problem: 'crashed; the next start under this name cleans up' }),
+    listed('d', deviceOf('d')),
+  ]);
+  assert.equal(lines.length, 6);
+  const [title = ''] = lines;
+  const column = (name: string): string[] =>
+    lines.slice(1).map((line) => line.slice(title.indexOf(name)).split(/ {2,}/)[0] ?? '');
+  assert.deepEqual(column('NAME'), ['a-long-name', 'arr', 'b', 'c', 'd']);
+  assert.deepEqual(column('STATE'), [
+    'degraded',
+    'array, 1 of 2 ports open',
+    'no path',
+    'crashed; the next start under this name cleans up',
+    'serving',
+  ]);
+  assert.match(lines[1] ?? '', /1\/2/);
+});
+
+test('list: nothing is said as a sentence', () => assert.match(listText([])[0] ?? '', /^No device/));
+
+test('show: from the device down to its paths, with reasons and counters', () => {
+  const paths = [
+    fakePath(1, {
+      counters: { ...fakePath(1).counters, reads: 1234, latencyMean: 212, latencyMax: 3400, inFlight: 3 },
+    }),
+    fakePath(2, { state: 'down', reason: 'connection reset', cntlid: -1, losses: 2 }),
+    fakePath(3, { state: 'disabled' }),
+  ];
+  const base = fakeView('demo', paths);
+  const text = showText({
+    ...base,
+    notes: ['switched on'],
+    ghostWrites: 'none',
+    noPathRetry: 30_000,
+    fences: [{ path: '127.0.0.2:4420', cntlid: 2, by: 'time (assumed, not guaranteed)', remaining: 12_000 }],
+    counters: {
+      ...base.counters,
+      reads: 10,
+      writes: 10,
+      latencySum: 4000,
+      waiting: 3,
+      waitingFor: 1500,
+      held: 1,
+      everHeld: 2,
+    },
+  }).join('\n');
+  for (const pattern of [
+    /^demo {2}\/dev\/loop7 {2}1 GiB {2}serving$/m,
+    /note +switched on/,
+    /latency +mean 200 µs/,
+    /waiting +3 requests for 1\.5 s/,
+    /held writes +1 now, 2 ever/,
+    /fence +127\.0\.0\.2:4420 \(controller 2\) by time \(assumed, not guaranteed\), 12 s at most/,
+    /I\/O waits 30 s while no path lives/,
+    /ghost writes +NONE/,
+    /paths +1 of 3 live/,
+    /1 {2}127\.0\.0\.1:4420 {2}live-optimized +1 +3 +1\.2k +0 +212 µs +3\.4 ms +0 +0$/m,
+    /2 {2}127\.0\.0\.2:4420 {2}down +– .* 2 {2}connection reset$/m,
+    /3 .*disabled .*The administrator took it out\.$/m,
+  ]) {
+    assert.match(text, pattern);
+  }
+});
+
+test('show: a volume of this host has no paths, and nothing is said of any', () => {
+  const text = showText(fakeView('ram', [])).join('\n');
+  assert.match(text, /paths +none/);
+  assert.doesNotMatch(text, /ghost/);
+});
+
+test('text of an array cannot steer the terminal', () => {
+  const view = fakeView('a', [fakePath(1, { reason: '\u001b[2J', state: 'down' })], { model: '\u0007', serial: '\n' });
+  // oxlint-disable-next-line no-control-regex -- that is what is looked for
+  const steering = /[\u0000-\u001f\u007f-\u009f]/;
+  for (const line of [...showText(view), ...pathTable(view.paths)]) assert.doesNotMatch(line, steering);
+});
+
+test('array show: also when the other side leaves things out', () => {
+  const stats = {
+    commands: 1234,
+    ports: [{ portid: 1, address: { host: '127.0.0.1', port: 4420 }, open: false, connections: 0, ana: ['optimized'] }],
+    volumes: [{ nsid: 1, name: 'v', sizeBytes: 1024 ** 3, allocatedBytes: null }],
+    controllers: [{ cntlid: 5, portid: 1, kind: 'io', ioQueues: 2 }],
+  };
+  const text = arrayText('a', stats).join('\n');
+  assert.match(text, /1\.2k commands/);
+  assert.match(text, /1 {2}127\.0\.0\.1:4420 {2}closed +0 {2}optimized/);
+  assert.match(text, /1 {2}v +1 GiB +–/);
+  for (const nonsense of [null, 5, [], {}, { ports: 5 }, { ports: [null, 5] }])
+    assert.ok(arrayText('a', nonsense).length > 0);
+});
+
+test('statistics in one line', () => {
+  const view = fakeView('a', []);
+  assert.equal(
+    statsText(view, { ...noRates, reads: 1500, readBytes: 4096 * 1500, latency: 85 }),
+    '1.5k reads/s 5.9 MiB/s, 0 writes/s 0 B/s, mean 85 µs',
+  );
+  const waiting = { ...view, counters: { ...view.counters, waiting: 2, waitingFor: 61_000 } };
+  assert.match(statsText(waiting, noRates), /2 waiting for 1 min 1 s/);
+});
+
+const fitHost: HostFacts = {
+  nodeVersion: '20.19.0',
+  mayMakeDevices: true,
+  uring: { refusal: null, missing: [] },
+  kernelDevices: [
+    { kind: 'ublk', available: false, reason: 'not here', mend: 'modprobe ublk_drv' },
+    { kind: 'fuse', available: true, reason: '', mend: '' },
+  ],
+  fuseUring: { available: true, note: '' },
+  memoryAvailable: 8 * 1024 ** 3,
+  memoryLimit: null,
+  lockedMemoryLimit: null,
+  swaps: [],
+  openFilesLimit: 20_000,
+  stale: [],
+  programs: [{ name: 'fio', found: true, debianPackage: 'fio' }],
+};
+
+test('doctor: a host that is fit, with one kind of device missing', () => {
+  const findings = examine(fitHost);
+  assert.equal(isFit(findings), true);
+  const text = doctorText(findings).join('\n');
+  assert.match(text, /^✓ node: Node 20\.19\.0$/m);
+  assert.match(text, /^! kernel device ublk: not available: not here$/m);
+  assert.match(text, /^✓ kernel device fuse: available; `auto` takes it$/m);
+  assert.match(text, /\nA device can be made on this host\.$/);
+  assert.doesNotMatch(text, /modprobe/, 'what is not needed is not to be mended');
+});
+
+const unfit: [string, Partial<HostFacts>, RegExp][] = [
+  ['an old Node', { nodeVersion: '20.18.1' }, /✗ node: .*too old\n +Install Node 20\.19/],
+  ['no rights', { mayMakeDevices: false }, /✗ rights: [^\n]*\n +Run it as root/],
+  [
+    'no io_uring',
+    { uring: { refusal: { message: 'switched off', hint: 'Do this.' }, missing: [] } },
+    /✗ io_uring: switched off\n +Do this\./,
+  ],
+  ['an old io_uring', { uring: { refusal: null, missing: ['sendmsg'] } }, /✗ io_uring: .*lacks sendmsg/],
+  [
+    'no kernel device at all',
+    { kernelDevices: [{ kind: 'fuse', available: false, reason: 'no module', mend: 'modprobe fuse' }] },
+    /✗ kernel device fuse: not available: no module\n +modprobe fuse/,
+  ],
+];
+for (const [what, change, pattern] of unfit) {
+  test(`doctor: ${what} keeps devices from being made, and is mended`, () => {
+    const findings = examine({ ...fitHost, ...change });
+    assert.equal(isFit(findings), false);
+    assert.match(doctorText(findings).join('\n'), pattern);
+  });
+}
+
+const warned: [string, Partial<HostFacts>, RegExp][] = [
+  [
+    'classic FUSE',
+    { fuseUring: { available: false, note: 'switched off' } },
+    /! FUSE over io_uring: switched off; .*slower/,
+  ],
+  ['little memory', { memoryAvailable: 100 * 1024 ** 2 }, /! memory: only 100 MiB/],
+  ['a cgroup', { memoryLimit: 200 * 1024 ** 2 }, /! memory: only 200 MiB available \(the limit of its cgroup\)/],
+  ['locked memory', { lockedMemoryLimit: 65_536 }, /! locked memory: .*64 KiB/],
+  ['swap', { swaps: ['/dev/sda2'] }, /! swap: .*sda2/],
+  [
+    'swap on a loop device',
+    { swaps: ['/dev/loop3'] },
+    /! swap: .*must not be swap[^\n]*\n +Run `swapoff \/dev\/loop3`/,
+  ],
+  ['few files', { openFilesLimit: 256 }, /! open files: only 256/],
+  ['leftovers', { stale: ['a', 'b'] }, /! left behind: 2 instances .*a, b/],
+  [
+    'programs',
+    { programs: [{ name: 'fio', found: false, debianPackage: 'fio' }] },
+    /! programs: .*fio\n +.*apt-get install fio/,
+  ],
+];
+for (const [what, change, pattern] of warned) {
+  test(`doctor: ${what} is worth a warning only`, () => {
+    const findings = examine({ ...fitHost, ...change });
+    assert.equal(isFit(findings), true);
+    assert.match(doctorText(findings).join('\n'), pattern);
+  });
+}
+
+test('numbers in texts of the kernel', () => {
+  assert.equal(numberIn('MemAvailable:   12345 kB', /^MemAvailable:\s+(\d+) kB/m), 12_345);
+  assert.equal(numberIn('Max locked memory  unlimited unlimited bytes', /^Max locked memory\s+(\d+)/m), null);
+  assert.equal(numberIn('max', /^(\d+)$/), null);
+});
