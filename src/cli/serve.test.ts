@@ -3,124 +3,14 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { PassThrough, Writable } from 'node:stream';
-import { FakeArray, FakeHost } from '../../test/support/fake-host.ts';
+import { FakeTerminal, World } from '../../test/support/fake-world.ts';
 import { CausewayError } from '../base/errors.ts';
 import { callControl } from '../host/control-client.ts';
-import { claimInstance } from '../host/instance-claim.ts';
-import { listInstances } from '../host/instances.ts';
-import type { Context } from './context.ts';
-import { Output } from './output.ts';
-import { run } from './program.ts';
-import type { Line } from './style.ts';
-import { textOf } from './style.ts';
-import type { Terminal } from './terminal.ts';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'causeway-serve-'));
 process.env['CAUSEWAY_RUN_DIR'] = directory;
 fs.writeFileSync(path.join(directory, 'keep'), '');
 after(() => fs.rmSync(directory, { recursive: true, force: true }));
-
-/** A stream whose lines a test can wait for. */
-class Sink {
-  readonly lines: string[] = [];
-  readonly stream = new PassThrough();
-  #rest = '';
-  readonly #waiting: { found: (line: string) => boolean; resolve: (line: string) => void }[] = [];
-
-  constructor() {
-    this.stream.setEncoding('utf8').on('data', (text: string) => {
-      const parts = (this.#rest + text).split('\n');
-      this.#rest = parts.pop() ?? '';
-      for (const line of parts) {
-        this.lines.push(line);
-        for (const one of this.#waiting.filter((each) => each.found(line))) one.resolve(line);
-      }
-    });
-  }
-
-  /** The first line that holds `text`, now or later. */
-  async line(text: string): Promise<string> {
-    const found = (line: string): boolean => line.includes(text);
-    const there = this.lines.find(found);
-    if (there !== undefined) return there;
-    return await new Promise((resolve) => this.#waiting.push({ found, resolve }));
-  }
-}
-
-class FakeTerminal implements Terminal {
-  columns = 80;
-  rows = 30;
-  closed = 0;
-  shown = '';
-  type: (typed: string) => void = () => undefined;
-  resize: () => void = () => undefined;
-
-  draw(lines: readonly Line[]): void {
-    assert.equal(this.closed, 0, 'drawn after it was given back');
-    assert.ok(lines.length <= this.rows);
-    this.shown = lines.map(textOf).join('\n');
-  }
-
-  onKeys(listener: (typed: string) => void): boolean {
-    this.type = listener;
-    return true;
-  }
-
-  onResize(listener: () => void): void {
-    this.resize = listener;
-  }
-
-  close(): void {
-    this.closed += 1;
-  }
-}
-
-class World {
-  readonly out = new Sink();
-  readonly err = new Sink();
-  readonly host: FakeHost;
-  readonly arrays: FakeArray[] = [];
-  terminal: FakeTerminal | null = null;
-  mayMakeDevices = true;
-  hostError: Error | null = null;
-  /** Ports that are taken. */
-  taken: number | undefined;
-  signal: () => void = () => undefined;
-
-  constructor(name: string) {
-    this.host = new FakeHost(name);
-  }
-
-  run(...args: string[]): Promise<number> {
-    const context: Context = {
-      stdout: new Output(this.out.stream),
-      stderr: new Output(this.err.stream),
-      openTerminal: () => this.terminal,
-      background: false,
-      mayMakeDevices: this.mayMakeDevices,
-      startHost: async () => {
-        if (this.hostError !== null) throw this.hostError;
-        return this.host;
-      },
-      startArray: async (options) => {
-        if (this.taken !== undefined && options.port === this.taken) {
-          throw new CausewayError('address-in-use', '127.0.0.1:4420 is taken');
-        }
-        const array = new FakeArray(options.ports ?? options.addresses?.length ?? 4);
-        this.arrays.push(array);
-        return array;
-      },
-      onEndSignal: (listener) => {
-        this.signal = listener;
-        return () => (this.signal = () => undefined);
-      },
-      after: (milliseconds, callback) => setTimeout(callback, milliseconds),
-      now: () => performance.now(),
-    };
-    return run(args, context);
-  }
-}
 
 function assertNothingLeft(): void {
   assert.deepEqual(fs.readdirSync(directory), ['keep']);
@@ -410,91 +300,16 @@ test('a second signal before it is ready does not wait for the step under way', 
   assertNothingLeft();
 });
 
-const refused: [string[], number, string][] = [
-  [[], 2, 'wrong-usage'],
-  [['frobnicate'], 2, 'unknown-command'],
-  [['demo', '--frobnicate'], 2, 'unknown-option'],
-  [['demo', 'extra'], 2, 'wrong-usage'],
-  [['demo', '--ports'], 2, 'wrong-usage'],
-  [['demo', '--ports', '0'], 2, 'invalid-argument'],
-  [['demo', '--size', '1gb'], 2, 'invalid-size'],
-  [['demo', '--size', '4097'], 2, 'invalid-size'],
-  [['demo', '--name', 'A/B'], 2, 'invalid-name'],
-  [['demo', '--selector', 'fastest'], 2, 'invalid-argument'],
-  [['demo', '--grace', 'soon'], 2, 'invalid-argument'],
-  [['attach'], 2, 'wrong-usage'],
-  [['array', '--address', '127.0.0.1,,'], 2, 'invalid-argument'],
-  [['array', '--address', '127.0.0.1', '--ports', '2'], 2, 'wrong-usage'],
-  [['array', '--mdts', '5k'], 2, 'invalid-argument'],
-  [['show', 'nobody'], 7, 'no-such-device'],
-  [['detach', 'nobody'], 7, 'no-such-device'],
-  [['path', 'list', 'nobody'], 7, 'no-such-device'],
-  [['path', 'fail', 'nobody'], 2, 'wrong-usage'],
-  [['array', 'fault', 'nobody', 'port-close', '1'], 7, 'no-such-device'],
-];
-for (const [args, exit, code] of refused) {
-  test(`"causeway ${args.join(' ')}" ends with ${exit} and says ${code}`, async () => {
-    const world = new World('a');
-    assert.equal(await world.run(...args), exit);
-    assert.match(await world.err.line(`[${code}]`), /^causeway: .*[.)] \[/);
-    const asJson = new World('a');
-    // An option that lacks its value would take the next word for it.
-    if (args.length === 0 || args.at(-1) === '--ports') return;
-    assert.equal(await asJson.run(...args, '--json'), exit);
-    const told = JSON.parse(asJson.err.lines.at(-1) ?? '') as { error: { code: string; exit: number } };
-    assert.deepEqual([told.error.code, told.error.exit], [code, exit]);
-    assertNothingLeft();
-  });
-}
-
-test('without the right to make devices it says so before anything is started', async () => {
+test('what fails on the way down is told, the rest is taken down all the same, and it is no success', async () => {
   const world = new World('a');
-  world.mayMakeDevices = false;
-  assert.equal(await world.run('demo'), 3);
-  assert.match(await world.err.line('needs-root'), /root/);
-  assert.deepEqual(world.arrays, []);
+  world.host.stop = async () => {
+    throw new CausewayError('reactor-stuck', 'reactor-0 does not end');
+  };
+  const ended = world.run('demo', '--name', 'a', '--json');
+  await world.out.line('ready');
+  world.signal();
+  assert.equal(await ended, 1);
+  await world.err.line('reactor-stuck');
+  assert.deepEqual(world.arrays[0]?.calls, ['stop']);
   assertNothingLeft();
-});
-
-test('a name that is in use, and one that was left behind', async () => {
-  const claim = claimInstance('a', 'demo');
-  const world = new World('a');
-  assert.equal(await world.run('demo', '--name', 'a'), 6);
-  assert.match(await world.err.line('name-in-use'), new RegExp(`process ${process.pid}`));
-  claim.release();
-  const record = { kind: 'demo', since: 's', owner: { pid: 1, startTime: 1, bootId: 'another' } };
-  fs.writeFileSync(path.join(directory, 'b.lock'), JSON.stringify(record));
-  assert.equal(listInstances()[0]?.alive, false);
-  assert.equal(await world.run('list'), 0);
-  assert.match(await world.out.line('crashed'), /^b .*crashed; the next start under this name cleans up/);
-  fs.rmSync(path.join(directory, 'b.lock'));
-});
-
-test('help and version are no errors, and every verb has an example', async () => {
-  for (const args of [['--help'], ['--version'], ['help', 'demo'], ['path', '--help']]) {
-    const world = new World('a');
-    assert.equal(await world.run(...args), 0, args.join(' '));
-    assert.deepEqual(world.err.lines, []);
-    assert.ok(world.out.lines.length > 0);
-  }
-  const world = new World('a');
-  for (const words of ['demo', 'attach', 'detach', 'list', 'show', 'array', 'array fault', 'array show', 'doctor']) {
-    world.out.lines.length = 0;
-    assert.equal(await world.run(...words.split(' '), '--help'), 0);
-    assert.match(world.out.lines.join('\n'), new RegExp(`\\nExamples:\\n +causeway ${words}`), words);
-    assert.match(world.out.lines.join('\n'), /--json/, words);
-  }
-});
-
-test('output: a reader that is gone or does not read stops nobody, and keeps no queue without end', () => {
-  const deaf = new Writable({ write: () => undefined, highWaterMark: 1 });
-  const output = new Output(deaf);
-  for (let line = 0; line < 10_000; line += 1) output.line('x'.repeat(100), true);
-  assert.ok(deaf.writableLength < 300_000);
-  assert.ok(output.dropped > 0);
-  output.line('what counts');
-  assert.ok(deaf.writableLength > 256_000);
-  const gone = new Output(deaf);
-  deaf.destroy(new Error('EPIPE'));
-  gone.line('x');
 });

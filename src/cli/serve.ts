@@ -6,14 +6,14 @@ import { CausewayError } from '../base/errors.ts';
 import type { ArrayHandle, ArrayOptions } from '../demo/array-thread.ts';
 import type { AttachOptions, Attachment } from '../host/contract.ts';
 import { serveControl } from '../host/control-server.ts';
-import { claimInstance, type InstanceClaim } from '../host/instance-claim.ts';
+import { claimInstance } from '../host/instance-claim.ts';
 import type { InstanceKind } from '../host/instance-record.ts';
 import { placesOf } from '../host/runtime-dir.ts';
 import { tellParent } from './background.ts';
 import { type Context, version } from './context.ts';
 import { controlMethods } from './control-methods.ts';
 import { Ending } from './ending.ts';
-import { codedError } from './exit-text.ts';
+import { codedError, errorLines } from './exit-text.ts';
 import type { Instance } from './instance.ts';
 import { PortBoard, type PortView } from './port-board.ts';
 import { reportJson } from './report-json.ts';
@@ -54,24 +54,23 @@ export async function serve(context: Context, plan: ServePlan): Promise<void> {
     'leaving the signals alone',
     context.onEndSignal(() => signals.onSignal()),
   );
-  let claim: InstanceClaim;
+  let failure: CausewayError | null = null;
   try {
-    claim = claimInstance(plan.name, plan.kind, context.background);
+    const claim = claimInstance(plan.name, plan.kind, context.background);
+    undo.add('giving the name back', () => claim.release());
+    await new Serving(context, plan, undo, signals).run();
   } catch (error) {
-    await undo.run(context, () => undefined);
-    throw error;
+    failure = codedError(error);
   }
-  undo.add('giving the name back', () => claim.release());
-  const serving = new Serving(context, plan, undo, signals);
-  try {
-    await serving.run();
-  } finally {
-    await undo.run(context, (error) => serving.reporter.trouble(error));
+  const [first, ...others] = [...(failure === null ? [] : [failure]), ...(await undo.run(context))];
+  for (const error of others) {
+    for (const line of errorLines(error, plan.json)) context.stderr.line(line);
   }
+  if (first !== undefined) throw first;
 }
 
 class Serving {
-  readonly reporter: Reporter;
+  readonly #reporter: Reporter;
   readonly #context: Context;
   readonly #plan: ServePlan;
   readonly #undo: Undo;
@@ -82,12 +81,12 @@ class Serving {
     this.#plan = plan;
     this.#undo = undo;
     this.#signals = signals;
-    this.reporter = this.#chooseReporter();
-    undo.add('closing the output', () => this.reporter.close());
+    this.#reporter = this.#chooseReporter();
+    undo.add('closing the output', () => this.#reporter.close());
   }
 
   async run(): Promise<void> {
-    const start = new StartSignals(() => this.reporter.starting('ending as soon as this step is done…'));
+    const start = new StartSignals(() => this.#reporter.starting('ending as soon as this step is done…'));
     this.#signals.onSignal = () => start.signal();
     const instance = await this.#start(start);
     const arrayEnd = new AbortController();
@@ -104,7 +103,7 @@ class Serving {
     const { attachment } = instance;
     const ending = attachment === null ? null : this.#makeEnding(attachment);
     this.#signals.onSignal = () => (ending === null ? endArray() : ending.signal());
-    this.reporter.ready(instance);
+    this.#reporter.ready(instance);
     if (this.#context.background) tellParent(instance);
     if (ending === null) {
       await arrayEnded;
@@ -124,21 +123,21 @@ class Serving {
     const since = new Date().toISOString();
     let board: PortBoard | null = null;
     if (arrays.length > 0) {
-      this.reporter.starting('starting the array…');
+      this.#reporter.starting('starting the array…');
       const array = await start.step(this.#startArray(arrays));
       this.#undo.add('stopping the array', () => array.stop());
-      board = new PortBoard(array, (port) => this.reporter.event(portEvent(name, port)));
+      board = new PortBoard(array, (port) => this.#reporter.event(portEvent(name, port)));
     }
     start.check();
     if (device === null) return { name, kind, attachment: null, board, since };
 
-    this.reporter.starting('starting the host…');
+    this.#reporter.starting('starting the host…');
     const host = await start.step(context.startHost());
     this.#undo.add('stopping the host', () => host.stop());
-    host.onEvent((event) => this.reporter.event(event));
+    host.onEvent((event) => this.#reporter.event(event));
     start.check();
     const urls = device.urls.length > 0 || board === null ? device.urls : [board.array.url];
-    this.reporter.starting(`attaching ${urls.join(' ')}…`);
+    this.#reporter.starting(`attaching ${urls.join(' ')}…`);
     const attachment = await start.step(host.attach(urls, device.options));
     let gone = false;
     void attachment.gone.then(() => (gone = true));
@@ -166,7 +165,7 @@ class Serving {
     const { name, grace, force } = this.#plan;
     const { device } = attachment.view();
     const inUse = (holders: ReportedEvent['holders'], message: string): void =>
-      this.reporter.event({
+      this.#reporter.event({
         at: new Date().toISOString(),
         event: 'in-use',
         device: name,
@@ -189,7 +188,7 @@ class Serving {
             `${device} is still in use: ${describeHolders(holders)}. It goes on being served; a second signal forces ` +
               'it, and they get input/output errors.',
           ),
-        failed: (error) => this.reporter.trouble(error),
+        failed: (error) => this.#reporter.trouble(error),
       },
       {
         now: () => this.#context.now(),

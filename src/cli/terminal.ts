@@ -127,7 +127,7 @@ class RealTerminal implements Terminal {
     }
     this.#write(leaveScreen);
     this.#endGuard();
-    fs.closeSync(this.#fd);
+    if (this.#fd !== process.stdout.fd) fs.closeSync(this.#fd);
   }
 
   /** Writes what waits and `text`, as far as the terminal takes it; true if it took all. */
@@ -144,16 +144,23 @@ class RealTerminal implements Terminal {
   }
 }
 
+/**
+ * A descriptor of the terminal that does not wait. It is opened anew, because not to wait is a property of the open file,
+ * which the shell shares with us; where that is not allowed (it belongs to the user before `su`), stdout has to do.
+ */
+function openAnew(): number {
+  try {
+    const flags = fs.constants.O_WRONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY;
+    return fs.openSync('/proc/self/fd/1', flags);
+  } catch {
+    return process.stdout.fd;
+  }
+}
+
 /** The terminal at stdout; null if there is none, it cannot do more than print, or belongs to another program now. */
 export function openTerminal(): Terminal | null {
   const { isTTY } = process.stdout;
   const kind = process.env['TERM'] ?? '';
   if (!isTTY || kind === '' || kind === 'dumb' || !inForeground()) return null;
-  try {
-    // Opened anew, because not to wait is a property of the open file, which the shell shares with us.
-    const flags = fs.constants.O_WRONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY;
-    return new RealTerminal(fs.openSync('/proc/self/fd/1', flags));
-  } catch {
-    return null;
-  }
+  return new RealTerminal(openAnew());
 }

@@ -14,8 +14,9 @@ export class Undo {
     this.#steps.push({ what, work });
   }
 
-  /** Undoes everything, the last first; what fails does not keep the rest from being undone. Never rejects. */
-  async run(context: Context, trouble: (error: CausewayError) => void): Promise<void> {
+  /** Undoes everything, the last first; what fails does not keep the rest from being undone. Resolves to what failed. */
+  async run(context: Context): Promise<CausewayError[]> {
+    const failed: CausewayError[] = [];
     for (const { what, work } of this.#steps.toReversed()) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_resolve, reject) => {
@@ -25,9 +26,10 @@ export class Undo {
       try {
         await Promise.race([work(), late]);
       } catch (error) {
-        trouble(codedError(error));
+        failed.push(codedError(error));
       }
       clearTimeout(timer);
     }
+    return failed;
   }
 }

@@ -1,0 +1,150 @@
+/**
+ * A program that uses a block device as an application does and knows what it wrote: random reads and writes of mixed
+ * sizes past all caches, each read held against the last write of each block. Unlike fio it tells an older block from the
+ * right one at any time. Started with its job as JSON; prints its report as JSON.
+ */
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Random } from '../../src/base/random.ts';
+import { BlockHistory } from '../../src/host/block-history.ts';
+import { mapAnonymous, viewOf } from '../../src/native/mapping.ts';
+import type { Scene } from './scene.ts';
+
+export interface CheckJob {
+  readonly device: string;
+  readonly seed: number;
+  readonly milliseconds: number;
+  readonly blockBytes: number;
+  /** Blocks of the device that it works on, from the start. */
+  readonly blocks: number;
+  readonly largest: number;
+  readonly depth: number;
+}
+
+export interface CheckReport {
+  readonly reads: number;
+  readonly writes: number;
+  /** Requests that failed; the first of them in words. */
+  readonly errors: number;
+  readonly firstError: string;
+  /** Blocks that held something they may not hold. */
+  readonly wrong: number;
+  readonly firstWrong: string;
+  /** Milliseconds, the slowest request. */
+  readonly slowest: number;
+}
+
+const program = fileURLToPath(import.meta.url);
+const grace = 45_000;
+
+/** Runs it on the scene's device. */
+export async function runChecker(scene: Scene, job: Omit<CheckJob, 'device'>): Promise<CheckReport> {
+  const whole: CheckJob = { ...job, device: scene.device };
+  // One thread for each request under way: that is how Node does file I/O.
+  const threads = `UV_THREADPOOL_SIZE=${job.depth}`;
+  const bound = job.milliseconds + grace;
+  const out = await scene.must(bound, 'env', threads, process.execPath, program, JSON.stringify(whole));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the program below wrote it in this form
+  return JSON.parse(out) as CheckReport;
+}
+
+class Checker {
+  readonly #job: CheckJob;
+  readonly #random: Random;
+  readonly #history: BlockHistory;
+  readonly #fd: number;
+  readonly #memory: Uint32Array;
+  readonly #bytes: Uint8Array;
+  readonly #until: number;
+  #reads = 0;
+  #writes = 0;
+  #errors = 0;
+  #firstError = '';
+  #slowest = 0;
+
+  constructor(job: CheckJob) {
+    this.#job = job;
+    this.#random = new Random(job.seed);
+    this.#history = new BlockHistory(job.seed, job.blockBytes, 0, job.blocks);
+    this.#fd = fs.openSync(job.device, fs.constants.O_RDWR | fs.constants.O_DIRECT);
+    const size = job.depth * job.largest * job.blockBytes;
+    // O_DIRECT wants aligned memory.
+    const buffer = viewOf(mapAnonymous('the checker', size), size);
+    this.#memory = new Uint32Array(buffer);
+    this.#bytes = new Uint8Array(buffer);
+    this.#until = performance.now() + job.milliseconds;
+  }
+
+  async run(): Promise<CheckReport> {
+    await Promise.all(Array.from({ length: this.#job.depth }, (_unused, slot) => this.#work(slot)));
+    fs.closeSync(this.#fd);
+    const { wrong, firstWrong } = this.#history;
+    return {
+      reads: this.#reads,
+      writes: this.#writes,
+      errors: this.#errors,
+      firstError: this.#firstError,
+      wrong,
+      firstWrong,
+      slowest: this.#slowest,
+    };
+  }
+
+  async #work(slot: number): Promise<void> {
+    while (performance.now() < this.#until) {
+      const begin = performance.now();
+      try {
+        await this.#request(slot);
+      } catch (error) {
+        this.#errors += 1;
+        if (this.#errors === 1) this.#firstError = String(error);
+      }
+      this.#slowest = Math.max(this.#slowest, performance.now() - begin);
+    }
+  }
+
+  async #request(slot: number): Promise<void> {
+    const { largest, blockBytes, blocks } = this.#job;
+    const random = this.#random;
+    const length = 1 + random.below(largest);
+    let at = random.below(blocks - length + 1);
+    while (!this.#history.take(at, length)) at = random.below(blocks - length + 1);
+    const place = slot * largest * blockBytes;
+    const bytes = this.#bytes.subarray(place, place + length * blockBytes);
+    const word = place / 4;
+    try {
+      if (random.below(2) === 0) {
+        const generation = this.#history.fill(this.#memory, word, at, length);
+        // Until it is known to be written nothing is known.
+        this.#history.doubted(at, length);
+        await this.#transfer('write', bytes, at * blockBytes);
+        this.#history.written(at, length, generation);
+        this.#writes += 1;
+      } else {
+        bytes.fill(0xa5);
+        await this.#transfer('read', bytes, at * blockBytes);
+        this.#history.check(this.#memory, word, at, length);
+        this.#reads += 1;
+      }
+    } finally {
+      this.#history.give(at, length);
+    }
+  }
+
+  #transfer(way: 'read' | 'write', bytes: Uint8Array, position: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error: Error | null, moved: number): void => {
+        if (error !== null) reject(error);
+        else if (moved !== bytes.length) reject(new Error(`${way} of ${bytes.length} bytes moved ${moved}`));
+        else resolve();
+      };
+      if (way === 'read') fs.read(this.#fd, bytes, 0, bytes.length, position, done);
+      else fs.write(this.#fd, bytes, 0, bytes.length, position, done);
+    });
+  }
+}
+
+if (process.argv[1] === program && process.argv[2] !== undefined) {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- runChecker wrote it in this form
+  console.log(JSON.stringify(await new Checker(JSON.parse(process.argv[2]) as CheckJob).run()));
+}
