@@ -50,11 +50,6 @@ function listing(directory: string): string[] {
   }
 }
 
-/** CPU time that all threads of a process have taken, seconds. */
-export function processTime(pid: number): number {
-  return listing(`/proc/${pid}/task`).reduce((sum, tid) => sum + runTime(`/proc/${pid}/task/${tid}`), 0);
-}
-
 function addThreads(process: WatchedProcess, parts: Map<string, number>): void {
   for (const tid of listing(`/proc/${process.pid}/task`)) {
     const task = `/proc/${process.pid}/task/${tid}`;

@@ -3,10 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchCase, CaseReport } from './case.ts';
-import { footprint } from './cases/footprint.ts';
-import { initiator } from './cases/initiator.ts';
-import { kernelDevice } from './cases/kernel-device.ts';
-import { wholeWayCase } from './cases/whole-way.ts';
+import { allCases } from './cases/all.ts';
 import { Cleanup } from './cleanup.ts';
 import { clearLeftovers } from './leftovers.ts';
 import { describeMachine, type Machine } from './machine.ts';
@@ -16,7 +13,6 @@ import { endPrograms, run as runProgram } from './programs.ts';
 import { pageLines, terminalLines } from './report.ts';
 import { Patience } from './rounds.ts';
 
-const cases: readonly BenchCase[] = [kernelDevice, initiator, wholeWayCase, footprint];
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = path.join(root, 'docs/benchmarks.md');
 const gibibyte = 1024 ** 3;
@@ -98,7 +94,7 @@ function writeRecord(file: string, machine: Machine, options: BenchOptions, repo
 async function main(): Promise<number> {
   const options = parseOptions(
     process.argv.slice(2),
-    cases.map(({ name }) => name),
+    allCases.map(({ name }) => name),
   );
   if (options.help) {
     console.log(usage);
@@ -108,7 +104,7 @@ async function main(): Promise<number> {
   console.log(machineLines(machine, options).join('\n'));
   const reports = new Map<string, CaseReport>();
   let failures = 0;
-  for (const bench of cases.filter(({ name }) => options.names.includes(name))) {
+  for (const bench of allCases.filter(({ name }) => options.names.includes(name))) {
     const lacking = await missing(bench);
     if (lacking.length > 0) {
       say(`${bench.name} was not run: this host lacks ${lacking.join(', ')}`);

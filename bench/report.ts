@@ -18,17 +18,23 @@ function goalLine(goal: Goal): string {
   return `${verdict}: ${goal.what}: ${amount(goal, goal.reached)} (goal: ${bound} ${amount(goal, goal.wanted)})`;
 }
 
-/** What speaks against trusting the figures. */
+/** What speaks against trusting the figures; a sentence each. */
 export function doubts(series: readonly Series[]): string[] {
   const found: string[] = [];
-  for (const { workload, contestant, samples, disturbed } of series) {
-    const { spread } = summarize(samples.map((sample) => sample.iops));
-    const name = `${workload.name}, ${contestant}`;
-    if (spread > spreadLimit) found.push(`${name}: the samples lie ${percent(spread)} apart`);
-    const foreign = summarize(samples.map((sample) => sample.foreign)).median;
-    if (foreign > foreignLimit) found.push(`${name}: others took ${percent(foreign)} of a CPU meanwhile`);
-    if (disturbed > 0) found.push(`${name}: ${disturbed} samples were disturbed by others and taken again`);
+  const apart = series
+    .map((one) => ({ one, spread: summarize(one.samples.map((sample) => sample.iops)).spread }))
+    .filter(({ spread }) => spread > spreadLimit)
+    .map(({ one, spread }) => `${one.workload.name} of ${one.contestant} (${percent(spread)})`);
+  if (apart.length > 0) found.push(`samples lie more than ${percent(spreadLimit)} apart: ${apart.join('; ')}`);
+  const foreign = series.flatMap(({ samples }) => samples.map((sample) => sample.foreign));
+  const many = foreign.filter((share) => share > foreignLimit);
+  if (many.length > 0) {
+    const { median, most } = summarize(many);
+    const amounts = `${percent(median)} of a CPU in the median and ${percent(most)} at most`;
+    found.push(`others used the machine during ${many.length} of ${foreign.length} samples: ${amounts}`);
   }
+  const again = series.reduce((sum, { disturbed }) => sum + disturbed, 0);
+  if (again > 0) found.push(`${again} samples were taken again, because others used the machine meanwhile`);
   return found;
 }
 

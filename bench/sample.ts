@@ -22,11 +22,7 @@ export interface Sample extends Omit<Measured, 'cpu'> {
 
 const million = 1e6;
 
-export function makeSample(
-  measured: Measured,
-  parts: Readonly<Record<string, number>>,
-  foreign: number,
-): Sample {
+export function makeSample(measured: Measured, parts: Readonly<Record<string, number>>, foreign: number): Sample {
   const perMillion = (seconds: number): number => (seconds / measured.completed) * million;
   const { completed, iops, bytesPerSecond, p50, p99 } = measured;
   return {

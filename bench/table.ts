@@ -19,7 +19,8 @@ export function alignedLines(table: Table): string[] {
 }
 
 export function markdownLines(table: Table): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   const rule = `|${table.head.map((_, column) => (column === 0 ? '---' : '--:')).join('|')}|`;
   return [line(table.head), rule, ...table.rows.map(line)];
 }

@@ -159,7 +159,7 @@ function checkDoor(room: string, files: readonly SourceFile[]): string[] {
 export function checkImports(files: readonly SourceFile[]): string[] {
   const inSrc = files.filter((file) => file.path.startsWith('src/'));
   const rooms = new Set(inSrc.map((file) => roomOf(file.path)).filter((room) => room !== null));
-  const code = inSrc.filter((file) => file.path.endsWith('.ts') && !file.path.endsWith('.test.ts'));
+  const code = inSrc.filter((file) => file.path.endsWith('.ts') && !/\.test(\.support)?\.ts$/.test(file.path));
   return [...[...rooms].flatMap((room) => checkDoor(room, inSrc)), ...code.flatMap(checkFile)];
 }
 

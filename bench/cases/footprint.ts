@@ -27,7 +27,8 @@ interface Resident {
 
 function resident(pid: number): Resident {
   const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) * 1024;
+  const field = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) * 1024;
   return { all: field('VmRSS'), anonymous: field('RssAnon') };
 }
 

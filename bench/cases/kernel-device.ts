@@ -79,7 +79,8 @@ function iopsOf(all: readonly Series[], name: string, workload: Workload): numbe
 
 function costTable(all: readonly Series[], names: readonly string[]): TitledTable {
   return {
-    title: 'Median latency in µs, and CPU seconds per million I/Os of all parts together (load generator, kernel threads)',
+    title:
+      'Median latency in µs, and CPU seconds per million I/Os of all parts together (load generator, kernel threads)',
     head: ['', ...names.flatMap((name) => [name, 'CPU'])],
     rows: workloads.map((workload) => [
       workload.name,
@@ -94,16 +95,17 @@ function costTable(all: readonly Series[], names: readonly string[]): TitledTabl
 }
 
 async function run(rig: Rig): Promise<CaseReport> {
-  const contestants = [
-    await ours(rig, uring, 'uring'),
-    await ours(rig, classic, 'classic'),
-    ...(await peers(rig)),
-  ];
+  const contestants = [await ours(rig, uring, 'uring'), await ours(rig, classic, 'classic'), ...(await peers(rig))];
   const series = await takeTurns(contestants, workloads, rig);
   const names = contestants.map(({ name }) => name);
   const reached = [...goals].map(([workload, wanted]): Goal => {
     const value = ratio(iopsOf(series, uring, workload), iopsOf(series, qemu, workload));
-    return { what: `${workload.name}, io_uring transport, against qemu-storage-daemon`, wanted, reached: value, unit: 'times' };
+    return {
+      what: `${workload.name}, io_uring transport, against qemu-storage-daemon`,
+      wanted,
+      reached: value,
+      unit: 'times',
+    };
   });
   return { tables: [iopsTable(series, names), costTable(series, names)], goals: reached, series };
 }

@@ -18,8 +18,8 @@ const paths = 4;
 const workloads = [randomRead1, randomRead32, randomWrite32, read128k];
 const front = 'device alone (a)';
 const back = 'fabric alone (b)';
-const whole = 'whole way';
-const contestants = [front, back, whole];
+const both = 'whole way';
+const contestants = [front, back, both];
 const wantedShare = 0.8;
 
 /** A memory volume behind the kernel device, its reactor on the CPU where the whole way has its reactor too. */
@@ -34,9 +34,9 @@ async function deviceAlone(rig: Rig): Promise<Contestant> {
   return { name: front, processes: [subject.watched], measure };
 }
 
-function wholeWay(pair: FabricPair): Contestant {
+function throughAll(pair: FabricPair): Contestant {
   return {
-    name: whole,
+    name: both,
     processes: [pair.host.watched, pair.array.watched],
     measure: (workload, seconds) => runFio(pair.volume.device, workload, seconds),
   };
@@ -48,7 +48,7 @@ function iops(all: readonly Series[], name: string, workload: Workload): number 
 
 function reachedShare(all: readonly Series[], workload: Workload): number {
   const best = inSeries(iops(all, front, workload), iops(all, back, workload));
-  return ratio(iops(all, whole, workload), best);
+  return ratio(iops(all, both, workload), best);
 }
 
 function iopsTable(all: readonly Series[]): TitledTable {
@@ -61,7 +61,7 @@ function iopsTable(all: readonly Series[]): TitledTable {
         return [shortNumber(median), percent(spread)];
       });
       const best = inSeries(iops(all, front, workload), iops(all, back, workload));
-      const { samples } = seriesOf(all, whole, workload);
+      const { samples } = seriesOf(all, both, workload);
       const p50 = summarize(samples.map((sample) => sample.p50)).median;
       const p99 = summarize(samples.map((sample) => sample.p99)).median;
       const last = [shortNumber(best), percent(reachedShare(all, workload)), shortNumber(p50), shortNumber(p99)];
@@ -91,7 +91,7 @@ async function run(rig: Rig): Promise<CaseReport> {
   const alone = await deviceAlone(rig);
   const fabric = generated(back, await fabricPair(rig, paths, 'none'));
   const pair = await fabricPair(rig, paths, 'fuse');
-  const series = await takeTurns([alone, fabric, wholeWay(pair)], workloads, rig);
+  const series = await takeTurns([alone, fabric, throughAll(pair)], workloads, rig);
   const goals = workloads.map(
     (workload): Goal => ({
       what: `${workload.name}, the whole way as a share of 1/(1/a + 1/b)`,
@@ -103,7 +103,7 @@ async function run(rig: Rig): Promise<CaseReport> {
   return { tables: [iopsTable(series), costTable(series)], goals, series };
 }
 
-export const wholeWayCase: BenchCase = {
+export const wholeWay: BenchCase = {
   name: 'whole-way',
   title: 'The whole way, from fio on the device to the array and back',
   needs: { fio: 'fio' },

@@ -18,7 +18,12 @@ export function layoutArray(state: ArrayScreenState, columns: number, rows: numb
     span(`  ${`${address}:${port}`.padEnd(24)}  `),
     span(now, now === 'open' ? 'green' : 'red'),
   ]);
-  const attach: Line[] = [plain(''), plain(`causeway attach '${view.url}'`)];
+  const command = `causeway attach '${view.url}'`;
+  // Not cut off: it is there to be copied, and a terminal copies lines that go on as one.
+  const pieces = Array.from({ length: Math.ceil(command.length / columns) }, (_, index) =>
+    command.slice(index * columns, (index + 1) * columns),
+  );
+  const attach: Line[] = [plain(''), ...(pieces.length < rows / 3 ? pieces : pieces.slice(0, 1)).map(plain)];
   const keys: Line[] = [plain(''), [span(state.keys, 'dim')]];
   const room = rows - head.length - attach.length - keys.length;
   const shown = ports.slice(0, Math.max(1, room));

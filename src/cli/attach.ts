@@ -32,7 +32,7 @@ export function addAttach(program: Command, { context, args }: Verbs): void {
     checkInstanceName(name);
     if (options.background === true && !context.background) {
       // The name is spelled out, so that the child cannot come to another one.
-      const ready = await runInBackground(name, ['attach', '--name', name, ...args.slice(1)]);
+      const ready = await runInBackground(context, name, ['attach', '--name', name, ...args.slice(1)]);
       context.stdout.line(options.json === true ? ready.json : ready.device);
       return;
     }

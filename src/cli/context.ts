@@ -30,7 +30,9 @@ export const backgroundVariable = 'CAUSEWAY_BACKGROUND';
 const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export function realContext(): Context {
-  const background = process.env[backgroundVariable] === '1' && process.send !== undefined;
+  const background = process.env[backgroundVariable] === '1';
+  // Not for the processes that this one starts.
+  delete process.env[backgroundVariable];
   return {
     stdout: new Output(process.stdout),
     stderr: new Output(process.stderr),
@@ -48,11 +50,8 @@ export function realContext(): Context {
     },
     onEndSignal: (listener) => {
       for (const signal of endSignals) process.on(signal, listener);
-      // The parent was ended before it had word of us: nobody waits for this device.
-      if (background) process.on('disconnect', listener);
       return () => {
         for (const signal of endSignals) process.off(signal, listener);
-        process.off('disconnect', listener);
       };
     },
     after: (milliseconds, callback) => setTimeout(callback, milliseconds),

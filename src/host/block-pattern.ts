@@ -45,13 +45,7 @@ export function putBlock(
 }
 
 /** Which write the block at word `at` comes from; one of `noGeneration` if it is no whole write of this block. */
-export function generationIn(
-  memory: Uint32Array,
-  at: number,
-  blockBytes: number,
-  seed: number,
-  block: number,
-): number {
+export function generationIn(memory: Uint32Array, at: number, blockBytes: number, seed: number, block: number): number {
   const end = at + blockBytes / 4;
   if (memory[at + words.magic] !== (magic ^ seed) >>> 0) {
     for (let word = at; word < end; word += 1) if (memory[word] !== 0) return noGeneration.foreign;

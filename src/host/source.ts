@@ -1,12 +1,12 @@
 /** What is to be attached: from URLs and options to addresses and numbers. */
 import { lookup } from 'node:dns/promises';
-import net from 'node:net';
 import { CausewayError } from '../base/errors.ts';
 import { parseSize } from '../base/units.ts';
 import type { FileDeviceOptions } from '../block/file-device.ts';
 import type { MemoryDeviceOptions } from '../block/memory-device.ts';
 import type { AssociationOptions } from '../fabric/nvme-tcp/association.ts';
 import { digestBit } from '../fabric/nvme-tcp/constants.ts';
+import { encodeAddress } from '../native/sockets.ts';
 import { parseNvmeUrl } from '../fabric/nvme-tcp/url.ts';
 import type { BridgeMessage, BridgeOptions } from './bridge-device.ts';
 import type { AttachOptions } from './contract.ts';
@@ -134,7 +134,7 @@ function definedOnly(values: Record<string, number | undefined>): Record<string,
 }
 
 async function resolve(host: string): Promise<string> {
-  if (net.isIP(host) !== 0) return host;
+  if (encodeAddress({ host, port: 0 }) !== null) return host;
   try {
     return (await lookup(host)).address;
   } catch (error) {

@@ -45,7 +45,8 @@ export interface KernelQueueServer {
   readonly underWay: number;
   /**
    * Control. Starts serving.
-   * @throws CausewayError `kernel-device-failed` when the kernel refuses the queues; everything has ended by then
+   * @throws CausewayError `kernel-device-failed` when the kernel refuses the queues: the plan's descriptor is not used
+   * again and may be closed, and the server ends by itself once the device is taken away
    */
   start(): Promise<void>;
   /**

@@ -84,13 +84,6 @@ export function updateLoopCapacity(device: number): number {
   return ioctlNumber(device, loopRequest.setCapacity, 0);
 }
 
-/** The LO_FLAGS_* of a device, or -errno. */
-export function loopFlags(device: number): number {
-  const info = new Uint8Array(loopInfoBytes);
-  const result = ioctlBytes(device, loopRequest.getStatus64, info);
-  return result < 0 ? result : new DataView(info.buffer).getUint32(loopInfo.flags, true);
-}
-
 /** Takes the mark "let go at the last close" away again. 0, or -errno. */
 export function keepLoop(device: number): number {
   const info = new Uint8Array(loopInfoBytes);
@@ -99,9 +92,4 @@ export function keepLoop(device: number): number {
   const view = new DataView(info.buffer);
   view.setUint32(loopInfo.flags, view.getUint32(loopInfo.flags, true) & ~loopFlag.autoClear, true);
   return ioctlBytes(device, loopRequest.setStatus64, info);
-}
-
-/** Removes the device itself, if it is not attached. 0, or -errno. */
-export function removeLoop(control: number, number: number): number {
-  return ioctlNumber(control, loopRequest.remove, number);
 }

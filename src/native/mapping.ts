@@ -8,6 +8,7 @@ const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
 const MAP_POPULATE = 0x8000;
 const MADV_DONTNEED = 4;
+const MADV_DONTFORK = 10;
 const MADV_HUGEPAGE = 14;
 const MADV_NOHUGEPAGE = 15;
 
@@ -38,7 +39,11 @@ function map(what: string, length: number, flags: number, fd: number, offset: nu
 
 /** Anonymous memory, zeroed, that takes room only where it is touched. Returns its address. */
 export function mapAnonymous(what: string, length: number): number {
-  return map(what, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const address = map(what, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  // A child process begins as a fork: without this, its start would mark every page of a large volume for copying, and
+  // every page that is written meanwhile would be copied.
+  madviseCall(address, length, MADV_DONTFORK);
+  return address;
 }
 
 /** Memory shared with whatever stands behind a descriptor (a ring, a device, a file). Returns its address. */

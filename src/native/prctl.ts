@@ -3,7 +3,6 @@ import fs from 'node:fs';
 import { bind, lastErrno } from './libc.ts';
 
 const PR_SET_IO_FLUSHER = 57;
-const PR_GET_IO_FLUSHER = 58;
 
 const prctlCall = bind<[number, number, number, number, number]>(
   'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
@@ -16,12 +15,6 @@ const prctlCall = bind<[number, number, number, number, number]>(
  */
 export function setIoFlusher(on: boolean): number {
   return prctlCall(PR_SET_IO_FLUSHER, on ? 1 : 0, 0, 0, 0) < 0 ? -lastErrno() : 0;
-}
-
-/** 1 if the calling thread has the flag, 0 if not, or -errno. */
-export function ioFlusher(): number {
-  const result = prctlCall(PR_GET_IO_FLUSHER, 0, 0, 0, 0);
-  return result < 0 ? -lastErrno() : result;
 }
 
 /** The lowest value of oom_score_adj: never chosen by the out-of-memory killer. */

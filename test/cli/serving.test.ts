@@ -181,6 +181,18 @@ describe('attach', needed, () => {
     assert.deepEqual(traces(name), []);
   });
 
+  test('in the background, interrupted while it is still trying: both processes end, and nothing is left', async () => {
+    const name = freshName();
+    const url = 'nvme+tcp://127.0.0.1:1/nqn.2014-08.org.example:x';
+    const running = start('attach', url, '--name', name, '--timeout', '5s', '--background');
+    while (!traces(name).includes(`${name}.lock`) && running.child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    running.kill('SIGTERM');
+    const ended = await running.ended;
+    assert.ok(ended.code === 1 || ended.code === 4, `${ended.code} ${ended.signal} ${ended.stderr}`);
+    assert.deepEqual(traces(name), []);
+  });
+
   test('a signal while it is still trying ends it, and leaves nothing', async () => {
     const name = freshName();
     const url = 'nvme+tcp://127.0.0.1:1/nqn.2014-08.org.example:x';

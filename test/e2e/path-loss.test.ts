@@ -57,7 +57,9 @@ test('cut connections, two reactors, the classic transport', requires(...needs),
   withScene(
     scene('cut', 15, { host: { reactors: 2 }, attach: { kernelDevice: 'fuse', fuseTransport: 'classic' } }),
     async (it) => {
-      const outcome = await loadIn(it, fioLoad, 15, (milliseconds) => storm(it, { seed, milliseconds, kinds: ['cut'] }));
+      const outcome = await loadIn(it, fioLoad, 15, (milliseconds) =>
+        storm(it, { seed, milliseconds, kinds: ['cut'] }),
+      );
       t.diagnostic(describeOutcome(it, outcome));
       assertHarmless(it, outcome, stall);
       assert(outcome.losses >= 4, `seed ${seed}: only ${outcome.losses} path losses`);
@@ -66,15 +68,18 @@ test('cut connections, two reactors, the classic transport', requires(...needs),
 );
 
 test('ports that swallow everything are noticed and done without', requires(...needs), (t) =>
-  withScene(scene('swallow', 20, { attach: { kernelDevice: 'fuse', keepAlive: 1500, ioTimeout: 1000 } }), async (it) => {
-    const outcome = await loadIn(it, fioLoad, 20, (milliseconds) =>
-      storm(it, { seed, milliseconds, kinds: ['swallow'], rounds: [1, 3, 1, 2], lost: [1500, 2500] }),
-    );
-    t.diagnostic(describeOutcome(it, outcome));
-    // A path that swallows counts as living until its oldest command is too old, and may hold all there is by then.
-    assertHarmless(it, outcome, stall + 1500);
-    assert(outcome.losses >= 3, `seed ${seed}: only ${outcome.losses} path losses`);
-  }),
+  withScene(
+    scene('swallow', 20, { attach: { kernelDevice: 'fuse', keepAlive: 1500, ioTimeout: 1000 } }),
+    async (it) => {
+      const outcome = await loadIn(it, fioLoad, 20, (milliseconds) =>
+        storm(it, { seed, milliseconds, kinds: ['swallow'], rounds: [1, 3, 1, 2], lost: [1500, 2500] }),
+      );
+      t.diagnostic(describeOutcome(it, outcome));
+      // A path that swallows counts as living until its oldest command is too old, and may hold all there is by then.
+      assertHarmless(it, outcome, stall + 1500);
+      assert(outcome.losses >= 3, `seed ${seed}: only ${outcome.losses} path losses`);
+    },
+  ),
 );
 
 // Late execution: what a lost connection left behind is executed all the same, up to the array's word on how long.

@@ -100,6 +100,16 @@ for (const transport of transports) {
     await assert.rejects(shell(`dd if=/dev/zero of=${path} bs=4k count=1 oflag=direct status=none`));
   });
 
+  test(`${transport}: partitions are looked for, or not`, needs(transport), async (context) => {
+    const { open } = await trial(context, transport, { sizeBytes: 8 * MiB });
+    const wanted = await open();
+    const unwanted = await open({ name: 'unwanted', partitions: false });
+    assert.equal(queueValue(wanted.path, 'loop/partscan'), 1);
+    assert.equal(queueValue(unwanted.path, 'loop/partscan'), 0);
+    await unwanted.detach({ force: false });
+    await wanted.detach({ force: false });
+  });
+
   test(`${transport}: growing and shrinking`, needs(transport), async (context) => {
     const { host, open } = await trial(context, transport, { sizeBytes: 8 * MiB, capacityBytes: 32 * MiB });
     const device = await open();

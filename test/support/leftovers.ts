@@ -55,7 +55,8 @@ export function traces(name: string): string[] {
   }
   for (const folder of ['/run/causeway', '/dev/causeway']) {
     for (const entry of listing(folder)) {
-      const mine = entry.includes(name) || (entry.startsWith('identity-') && textOf(`${folder}/${entry}`).trim() === name);
+      const mine =
+        entry.includes(name) || (entry.startsWith('identity-') && textOf(`${folder}/${entry}`).trim() === name);
       if (mine) found.push(`file ${folder}/${entry}`);
     }
   }
@@ -76,7 +77,9 @@ function descriptorKinds(): Map<string, number> {
     } catch {
       // The descriptor with which the folder was read.
     }
-    const kind = /^(socket|anon_inode:\[(?:io_uring|eventfd)\]|\/dev\/fuse|\/dev\/loop|\/run\/causeway)/.exec(target)?.[1];
+    const kind = /^(socket|anon_inode:\[(?:io_uring|eventfd)\]|\/dev\/fuse|\/dev\/loop|\/run\/causeway)/.exec(
+      target,
+    )?.[1];
     if (kind !== undefined) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
   return kinds;
@@ -84,7 +87,9 @@ function descriptorKinds(): Map<string, number> {
 
 function children(): string[] {
   return listing('/proc/self/task').flatMap((task) =>
-    textOf(`/proc/self/task/${task}/children`).split(' ').filter((pid) => pid !== ''),
+    textOf(`/proc/self/task/${task}/children`)
+      .split(' ')
+      .filter((pid) => pid !== ''),
   );
 }
 

@@ -83,6 +83,8 @@ export class Pulse {
 
 function ended(statistics: DeviceStatistics): number {
   return (
-    statistics.get(deviceCounter.reads) + statistics.get(deviceCounter.writes) + statistics.get(deviceCounter.writeZeroes)
+    statistics.get(deviceCounter.reads) +
+    statistics.get(deviceCounter.writes) +
+    statistics.get(deviceCounter.writeZeroes)
   );
 }

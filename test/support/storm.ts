@@ -39,7 +39,11 @@ export async function storm(scene: Scene, options: StormOptions): Promise<Rounds
       // Losing the last path is a round of its own; so is losing three of four, which takes four.
       const needed = size === 1 ? 2 : ports.length;
       const live = (): number[] => livePorts(scene);
-      await scene.until(returnBound, `${needed} live paths (storm seed ${options.seed})`, () => live().length >= needed);
+      await scene.until(
+        returnBound,
+        `${needed} live paths (storm seed ${options.seed})`,
+        () => live().length >= needed,
+      );
       const victims = choose(random, live(), size);
       const kind = kinds[random.below(kinds.length)] ?? 'close';
       await Promise.all(victims.map((port) => lose(scene, port, kind)));

@@ -204,8 +204,6 @@ export const anaState = {
   change: 0xf,
 } as const;
 
-/** NSFEAT, NMIC, NSATTR, DLFEAT of identify namespace. */
-export const nsfeatThin = 1;
 export const nmicShared = 1;
 export const nsattrWriteProtected = 1;
 export const dlfeat = {
@@ -226,7 +224,6 @@ export const cntlidMax = 0xffef;
 /** In-capsule data that admin queues and fabrics commands may carry. */
 export const adminInCapsuleBytes = 8192;
 export const sqeBytes = 64;
-export const cqeBytes = 16;
 
 export const ports = { io: 4420, discovery: 8009 } as const;
 

@@ -21,9 +21,6 @@ export const capsuleResp = { bytes: 24, cqe: 8 } as const;
 export const dataPdu = { bytes: 24, cccid: 8, ttag: 10, datao: 12, datal: 16 } as const;
 export const r2t = { bytes: 24, cccid: 8, ttag: 10, r2to: 12, r2tl: 16 } as const;
 
-/** The longest header that a connection receives after ICReq and ICResp, with its digest. */
-export const maxHeaderBytes = capsuleCmd.bytes + digestBytes;
-
 /** HPDA and CPDA are 0's based counts of dwords, at most this. */
 export const maxPda = 31;
 /** The least MAXH2CDATA that a controller may report. */

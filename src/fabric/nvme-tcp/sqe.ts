@@ -184,11 +184,6 @@ export function sqeSglLength(view: DataView, at: number): number {
   return view.getUint32(at + sqe.sglLength, true);
 }
 
-/** A command dword by its offset (`sqe.cdw10` to `sqe.cdw15`). */
-export function sqeDword(view: DataView, at: number, offset: number): number {
-  return view.getUint32(at + offset, true);
-}
-
 /** First block of read, write, write zeroes; inexact but at least 2^53 when it is beyond all volumes. */
 export function sqeSlba(view: DataView, at: number): number {
   return readU64Loose(view, at + sqe.cdw10);

@@ -56,6 +56,7 @@ export class ClassicQueue implements ReplyPort {
   #polling = false;
   #cancelling = false;
   #gone = false;
+  #stopped = false;
   #empty = false;
   /** The first failure that was not the end of the connection. */
   failure: string | null = null;
@@ -165,6 +166,11 @@ export class ClassicQueue implements ReplyPort {
   }
 
   reply(slot: FuseSlot, error: number, payloadBytes: number): void {
+    if (this.#stopped) {
+      this.#release(slot.index);
+      this.#checkEmpty();
+      return;
+    }
     const start = slot.payload - outHeaderBytes;
     const words = this.#io.memory.u32;
     const header = start >> 2;
@@ -201,6 +207,13 @@ export class ClassicQueue implements ReplyPort {
       this.failure = `/dev/fuse cannot be read: ${errnoName(error)}`;
     }
     this.stopPolling();
+  }
+
+  /** As UringQueues.stop. */
+  stop(): void {
+    this.#stopped = true;
+    this.stopPolling();
+    this.#checkEmpty();
   }
 
   /** Takes the poll back, so that nothing refers to the descriptor any more. */

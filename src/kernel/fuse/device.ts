@@ -85,7 +85,8 @@ export async function openFuseDevice(host: KernelHost, options: FuseDeviceOption
   } catch (error) {
     removeTraces(record);
     removeRecord(places, record.name);
-    throw error;
+    if (error instanceof CausewayError) throw error;
+    throw new CausewayError('kernel-device-failed', `${options.name}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -35,10 +35,6 @@ export function mountPoint(places: Places, name: string): string {
   return `${places.runtimeDirectory}/${name}.volume`;
 }
 
-export function linkPath(places: Places, name: string): string {
-  return `${places.linkDirectory}/${name}`;
-}
-
 /** What the mount calls its source, and `findmnt` shows. */
 export function mountSource(name: string): string {
   return `causeway:${name}`;

@@ -81,15 +81,28 @@ export function makeRecord(places: Places, name: string, source: string, mount: 
   return { version, name, owner: ownIdentity(), mountPoint: mount, source, link, device: null };
 }
 
+function makeDirectory(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CausewayError('kernel-device-unavailable', `cannot make ${directory}: ${why}`, {
+      hint: 'Run as root.',
+      cause,
+    });
+  }
+}
+
 /**
  * Does `work` while no other process looks for stale records or makes new ones in this directory.
- * @throws CausewayError `kernel-device-failed` if the directory cannot be used or another process holds it for too long
+ * @throws CausewayError `kernel-device-unavailable` if the directory cannot be made or used, `kernel-device-failed` if
+ * another process holds it for too long
  */
 export async function withRecords<T>(host: KernelHost, places: Places, work: () => Promise<T>): Promise<T> {
-  fs.mkdirSync(places.runtimeDirectory, { recursive: true, mode: 0o700 });
+  makeDirectory(places.runtimeDirectory);
   const file = path.join(places.runtimeDirectory, lockName);
   const fd = openPath(file, openFlag.readWrite | openFlag.create);
-  if (fd < 0) throw systemError('kernel-device-failed', `cannot open ${file}`, -fd);
+  if (fd < 0) throw systemError('kernel-device-unavailable', `cannot open ${file}`, -fd, 'Run as root.');
   try {
     const until = host.now() + lockMilliseconds;
     while (tryLock(fd) < 0) {

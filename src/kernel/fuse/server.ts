@@ -49,8 +49,7 @@ export class FuseQueueServer implements KernelQueueServer {
     const failure = this.#failure();
     if (failure === null) return;
     this.#uring?.stop();
-    this.#classic?.stopPolling();
-    await this.ended;
+    this.#classic?.stop();
     throw new CausewayError('kernel-device-failed', `${this.#plan.name}: ${failure}`);
   }
 

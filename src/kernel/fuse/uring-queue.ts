@@ -29,8 +29,6 @@ const pageBytes = 4096;
 /** Two iovecs, which REGISTER reads: header and payload. They stand behind the header. */
 const iovecBytes = 16;
 const slotBytes = uringHeaderBytes + 2 * iovecBytes;
-/** Tokens: a slot's command is its index, the cancellation of it its index plus this. */
-const cancelToken = 1 << 16;
 
 export class UringQueues implements ReplyPort {
   readonly #io: UringIo;
@@ -43,10 +41,7 @@ export class UringQueues implements ReplyPort {
   readonly #onEmpty: () => void;
   /** Entries whose command is with the kernel or whose request is with the device. */
   #alive = 0;
-  /** Cancellations under way; once there are any, no entry is to wait for another request. */
-  #cancels = 0;
   #stopping = false;
-  #empty = false;
   /** The first failure that was not the end of the connection. */
   failure: string | null = null;
 
@@ -101,47 +96,38 @@ export class UringQueues implements ReplyPort {
     words[at + (uringRequestBytes >> 2) - 1] = 0;
   }
 
-  /** Takes all entries back from the kernel, for queues that could not be set up whole. */
+  /**
+   * For queues that could not be set up whole: from now on the descriptor's number is not used again, so that it may be
+   * closed. Nothing is answered any more; the kernel lets go of the entries when the connection is aborted.
+   */
   stop(): void {
-    if (this.#empty) return;
     this.#stopping = true;
-    for (const slot of this.#slots) this.#cancel(slot);
-  }
-
-  /** One whose request is with the device has no command to cancel: `reply` will come here again. */
-  #cancel(slot: FuseSlot): void {
-    this.#cancels += 1;
-    const target = this.#handle * 0x1_0000_0000 + slot.index;
-    this.#io.ring.push(opcode.asyncCancel, -1, target, 0, 0, 0, slot.index + cancelToken, this.#handle);
   }
 
   /** An entry's command completed: a request has come, or the entry is lost. */
   onCompletion(token: number, result: number): void {
-    if (token >= cancelToken) {
-      this.#cancels -= 1;
-      this.#checkEmpty();
-      return;
-    }
     const slot = this.#slots[token];
     assert(slot !== undefined, 'a FUSE entry completed that does not exist');
-    if (result === 0) {
+    if (result === 0 && !this.#stopping) {
       this.#dispatcher.start(slot);
       return;
     }
-    if (this.failure === null && !isEndOfConnection(-result)) {
+    if (result < 0 && this.failure === null && !isEndOfConnection(-result)) {
       this.failure = `the kernel refused an entry of FUSE over io_uring: ${errnoName(result)}`;
     }
-    this.#alive -= 1;
-    this.#checkEmpty();
+    this.#lose();
   }
 
-  #checkEmpty(): void {
-    if (this.#alive > 0 || this.#cancels > 0) return;
-    this.#empty = true;
-    this.#onEmpty();
+  #lose(): void {
+    this.#alive -= 1;
+    if (this.#alive === 0) this.#onEmpty();
   }
 
   reply(slot: FuseSlot, error: number, payloadBytes: number): void {
+    if (this.#stopping) {
+      this.#lose();
+      return;
+    }
     const words = this.#io.memory.u32;
     const header = slot.header >> 2;
     words[header + (outHeader.len >> 2)] = outHeaderBytes + payloadBytes;
@@ -151,7 +137,6 @@ export class UringQueues implements ReplyPort {
     words[header + (uringHeader.entPayloadSize >> 2)] = payloadBytes;
     const id = header + (uringHeader.entCommitId >> 2);
     this.#command(slot, uringCommand.commitAndFetch, 0, 0, words[id]!, words[id + 1]!);
-    if (this.#stopping) this.#cancel(slot);
   }
 
   /** Every request that comes this way wants an answer. */

@@ -1,0 +1,8 @@
+/** Every case, in the order in which they run. */
+import type { BenchCase } from '../case.ts';
+import { footprint } from './footprint.ts';
+import { initiator } from './initiator.ts';
+import { kernelDevice } from './kernel-device.ts';
+import { wholeWay } from './whole-way.ts';
+
+export const allCases: readonly BenchCase[] = [kernelDevice, initiator, wholeWay, footprint];
