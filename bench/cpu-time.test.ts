@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { test } from 'node:test';
+import { nameThread } from '../src/native/threads.ts';
 import { cpuBetween, readCpu } from './cpu-time.ts';
 
 function burn(milliseconds: number): void {
@@ -26,9 +28,11 @@ test('what this process burns is found, as its part and as nobody else’s', () 
 });
 
 test('a thread with a name is a part of its own', () => {
-  const [name = ''] = [process.title.slice(0, 15)];
-  const reading = readCpu([{ name: 'me', pid: process.pid, threads: [name] }]);
-  assert.ok(reading.parts.has('me (other threads)') || reading.parts.has(name));
+  const before = fs.readFileSync('/proc/thread-self/comm', 'utf8').trim();
+  nameThread('measured');
+  const { parts } = readCpu([{ name: 'me', pid: process.pid, threads: ['measured'] }]);
+  nameThread(before);
+  assert.deepEqual([...parts.keys()].toSorted(), ['me (other threads)', 'measured']);
 });
 
 test('others’ time is what is left of all CPUs, never less than nothing', () => {

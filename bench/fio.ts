@@ -56,12 +56,17 @@ interface FioJob {
   readonly write: FioDirection;
 }
 
+function jobOf(json: string): FioJob | undefined {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fio writes it, and a field that is missing shows as NaN
+  const report = JSON.parse(json) as { readonly jobs?: readonly FioJob[] };
+  return report.jobs?.[0];
+}
+
 /** What fio's report says. @throws Error if it is none, or reports an error */
 export function parseFio(text: string): Measured {
   // Warnings may stand before the report.
   const from = text.indexOf('{');
-  const report = (from === -1 ? {} : JSON.parse(text.slice(from))) as { jobs?: readonly FioJob[] };
-  const job = report.jobs?.[0];
+  const job = from === -1 ? undefined : jobOf(text.slice(from));
   if (job === undefined) throw new Error(`fio gave no report: ${text.slice(0, 200)}`);
   if (job.error !== 0) throw new Error(`fio met the error ${job.error}`);
   const one = job.read.total_ios > 0 ? job.read : job.write;

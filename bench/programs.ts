@@ -10,7 +10,6 @@ function environment(): NodeJS.ProcessEnv {
 
 export interface Finished {
   readonly stdout: string;
-  readonly pid: number;
 }
 
 /** Programs that run now. An interrupted run ends them, so that nobody waits for them. */
@@ -31,9 +30,9 @@ export async function run(program: string, args: readonly string[], seconds: num
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-    if (code === 0) return { stdout, pid: child.pid ?? 0 };
-    const how = code === null ? `was ended by ${signal ?? 'a signal'}` : `ended with ${code}`;
+    await once(child, 'close');
+    if (child.exitCode === 0) return { stdout };
+    const how = child.exitCode === null ? `was ended by ${child.signalCode}` : `ended with ${child.exitCode}`;
     throw new Error(`${program} ${args.join(' ')} ${how}: ${(stderr || stdout).trim().slice(0, 1000)}`);
   } finally {
     clearTimeout(timer);

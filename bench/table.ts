@@ -18,11 +18,13 @@ export function alignedLines(table: Table): string[] {
   return [line(table.head), rule, ...table.rows.map(line)];
 }
 
+function markdownLine(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
 export function markdownLines(table: Table): string[] {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   const rule = `|${table.head.map((_, column) => (column === 0 ? '---' : '--:')).join('|')}|`;
-  return [line(table.head), rule, ...table.rows.map(line)];
+  return [markdownLine(table.head), rule, ...table.rows.map(markdownLine)];
 }
 
 /** Three digits that matter: 1234567 is `1.23M`, 12.345 is `12.3`. */

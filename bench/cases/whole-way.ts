@@ -81,7 +81,8 @@ function costTable(all: readonly Series[]): TitledTable {
         const sum = Object.values(medians).reduce((a, b) => a + b, 0);
         const named = parts.map((part) => medians[part] ?? 0);
         const rest = sum - named.reduce((a, b) => a + b, 0);
-        return [place === 0 ? workload.name : '', name, ...[...named, rest, sum].map(shortNumber)];
+        named.push(rest, sum);
+        return [place === 0 ? workload.name : '', name].concat(named.map(shortNumber));
       }),
     ),
   };

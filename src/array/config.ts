@@ -54,7 +54,7 @@ export interface ArrayLimits {
   /** CAP.MQES + 1. */
   readonly maxQueueEntries: number;
   readonly maxAdminQueueEntries: number;
-  /** Largest transfer, bytes: a power of two times 4096, at most the largest buffer. */
+  /** Largest transfer, bytes: a power of two, at least 8192 (MDTS 0 would be no limit), at most the largest buffer. */
   readonly mdtsBytes: number;
   /** In-capsule data of I/O queues (IOCCSZ × 16 − 64): 0 to 16384 in steps of 16. */
   readonly inCapsuleBytes: number;
@@ -120,6 +120,8 @@ export interface ArrayConfig {
 
 export const maxAnaGroups = 128;
 
+/** MDTS 1. MDTS is a power of two in pages of 4096 bytes, and 0 means that there is no limit. */
+const leastMdtsBytes = 8192;
 /** The largest buffer, and with it the largest transfer. */
 const largestTransfer = 1024 * 1024;
 
@@ -192,7 +194,7 @@ function checkLimits(config: ArrayConfig): void {
   // Two slots an entry, eight R2Ts a slot, and the tag of an R2T has 16 bits.
   checkRange('limits.maxQueueEntries', limits.maxQueueEntries, 2, 4096);
   checkRange('limits.maxAdminQueueEntries', limits.maxAdminQueueEntries, 2, 4096);
-  checkRange('limits.mdtsBytes', limits.mdtsBytes, 4096, largestTransfer);
+  checkRange('limits.mdtsBytes', limits.mdtsBytes, leastMdtsBytes, largestTransfer);
   check(Number.isInteger(Math.log2(limits.mdtsBytes)), "The array's limits.mdtsBytes is a power of two.");
   checkRange('limits.inCapsuleBytes', limits.inCapsuleBytes, 0, 16384);
   check(limits.inCapsuleBytes % 16 === 0, "The array's limits.inCapsuleBytes is a multiple of 16.");

@@ -58,6 +58,7 @@ class Bench {
       {
         inUse: (holders, grace) => this.said.push(`in use by ${holders.map((one) => one.name).join()}, ${grace} ms`),
         servingOn: (holders) => this.said.push(`serving on for ${holders.map((one) => one.name).join()}`),
+        slow: () => this.said.push('slow'),
         failed: (error) => this.said.push(`failed: ${error.code}`),
       },
       {
@@ -217,13 +218,14 @@ test('an orderly detach that hangs is overtaken by the second signal; its late a
   bench.attachment.detachWith = (force) =>
     force ? Promise.resolve() : new Promise((_resolve, reject) => late.push(reject));
   bench.ending.signal();
-  await bench.pass(1_000);
+  await bench.pass(10_000);
+  assert.deepEqual(bench.said, ['slow'], 'that it takes its time is told once');
   bench.ending.signal();
   late[0]?.(new CausewayError('kernel-device-failed', 'late'));
   await bench.pass(100);
   assert.deepEqual(bench.detaches, [false, true]);
   assert.equal(await bench.ending.done, null);
-  assert.deepEqual(bench.said, []);
+  assert.deepEqual(bench.said, ['slow']);
 });
 
 test('a detach that never answers ends in an error, not in waiting', async () => {

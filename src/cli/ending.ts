@@ -24,6 +24,9 @@ export interface EndingOptions {
   readonly force: boolean;
 }
 
+/** An orderly detach that takes longer is worth a word, milliseconds. */
+const slowDetach = 3_000;
+
 const takingAway: ReadonlySet<EndingState> = new Set(['detaching', 'detaching-last', 'forcing', 'ended']);
 
 /** What is said on the way, each once when it happens. */
@@ -32,6 +35,8 @@ export interface EndingVoice {
   inUse(holders: readonly HolderView[], grace: number): void;
   /** Still in use when the grace is over: served on, the next signal forces. */
   servingOn(holders: readonly HolderView[]): void;
+  /** The orderly detach has not come to its end yet: what the kernel holds back for the device cannot be written now. */
+  slow(): void;
   /** The orderly detach failed; the device is served on, the next signal forces. */
   failed(error: CausewayError): void;
 }
@@ -168,6 +173,11 @@ export class Ending {
       this.#error = error;
       this.#on(event);
     };
+    if (!force) {
+      this.#clock.after(slowDetach, () => {
+        if (!answered && takingAway.has(this.#state) && this.#state !== 'forcing') this.#voice.slow();
+      });
+    }
     const what = force ? 'the forced detach' : 'the detach';
     this.#clock.after(detachTimeout, () => {
       settle('failed', new CausewayError('control-timeout', `${what} took longer than ${detachTimeout / 1000} s`));

@@ -21,6 +21,7 @@ import { reportLines } from './report-lines.ts';
 import { reportScreen } from './report-screen.ts';
 import { describeHolders, type ReportedEvent, type Reporter } from './reporter.ts';
 import { StartSignals } from './start-signals.ts';
+import { counted } from './text.ts';
 import { Undo } from './undo.ts';
 import { formatDuration } from '../base/units.ts';
 
@@ -188,6 +189,14 @@ class Serving {
             `${device} is still in use: ${describeHolders(holders)}. It goes on being served; a second signal forces ` +
               'it, and they get input/output errors.',
           ),
+        slow: () => {
+          const { waiting } = attachment.view().counters;
+          const why = waiting > 0 ? ` (${counted(waiting, 'request')} wait: no path lives or has room)` : '';
+          const message =
+            `${device} is still being flushed${why}; a second signal ends it at once, ` +
+            'and what was not written yet is lost.';
+          this.#reporter.event({ at: new Date().toISOString(), event: 'note', device: name, message });
+        },
         failed: (error) => this.#reporter.trouble(error),
       },
       {

@@ -1,12 +1,13 @@
 /** Devices from their start to every kind of end, on the real kernel. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { causeway, freshName, mainPath, Running, start, startReady, traces } from '../support/cli.ts';
+import { run } from '../support/commands.ts';
 import { requires } from '../support/requires.ts';
 
 const needed = requires('root', 'io_uring', 'fuse', 'loop');
@@ -104,13 +105,13 @@ describe('a demo', needed, () => {
       const { running, ready } = await demo(name);
       const target = path.join(folder, name);
       fs.mkdirSync(target);
-      execFileSync('mkfs.ext4', ['-q', ready.device]);
-      execFileSync('mount', [ready.device, target]);
+      await run('mkfs.ext4', '-q', ready.device);
+      await run('mount', ready.device, target);
       const refused = await causeway('detach', name, '--grace', '0');
       assert.equal(refused.code, 6);
       assert.ok(refused.stderr.includes(`mounted on ${target}`), refused.stderr);
       fs.writeFileSync(path.join(target, 'file'), 'still served');
-      execFileSync('umount', [target]);
+      await run('umount', target);
       const done = await causeway('detach', name);
       assert.equal(done.code, 0, done.stderr);
       // Whoever waited for `detach` may start the next one of that name at once.

@@ -53,7 +53,7 @@ const corners: Readonly<Record<string, Corner>> = {
     load: { largest: 1 },
   },
   'requests of 1 MiB': { load: { largest: 256, depth: 8 } },
-  'MDTS 4096 and requests of 1 MiB': { limits: { mdtsBytes: 4 * kibi }, load: { largest: 256, depth: 8 } },
+  'MDTS 8192 and requests of 1 MiB': { limits: { mdtsBytes: 8 * kibi }, load: { largest: 256, depth: 8 } },
   'MDTS 16384, R2T only, all digests': {
     limits: { mdtsBytes: 16 * kibi, inCapsuleBytes: 0 },
     attach: { headerDigest: true, dataDigest: true },
@@ -90,7 +90,7 @@ async function play({ array, limits, attach, reactors = 1, load }: Corner): Prom
   const plan: LoadPlan = {
     seed,
     depth: 32,
-    milliseconds: 1000,
+    milliseconds: 600,
     smallest: 1,
     largest: 16,
     weights: allOperations,

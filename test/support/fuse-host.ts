@@ -19,10 +19,12 @@ export class TestReactor {
   #doorbell = -1;
   readonly #waiting = new Map<Kind, ((message: FromWorker) => void)[]>();
   readonly #seen: FromWorker[] = [];
+  readonly #ends = new Map<string, (failure: string | null) => void>();
 
   constructor(options: WorkerOptions) {
     this.#worker = new Worker(new URL('./fuse-worker.js', import.meta.url), { workerData: options });
     this.#worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'ended') this.#ends.get(message.name)?.(message.failure);
       const waiter = this.#waiting.get(message.kind)?.shift();
       if (waiter === undefined) this.#seen.push(message);
       else waiter(message);
@@ -60,7 +62,9 @@ export class TestReactor {
   }
 
   async serve(plan: QueuePlan): Promise<ServedQueues> {
-    const ended = this.next('ended').then((message) => message.failure);
+    const ended = new Promise<string | null>((resolve) => {
+      this.#ends.set(plan.name, resolve);
+    });
     this.say({ kind: 'serve', plan });
     const { refused } = await this.next('served');
     if (refused !== null) throw new Error(refused);

@@ -39,9 +39,9 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: 'ready'; readonly doorbell: number }
   | { readonly kind: 'served'; readonly refused: string | null }
-  | { readonly kind: 'ended'; readonly failure: string | null }
+  | { readonly kind: 'ended'; readonly name: string; readonly failure: string | null }
   | { readonly kind: 'done' }
-  | { readonly kind: 'counts'; readonly counts: readonly number[]; readonly largest: number; readonly taken: number }
+  | { readonly kind: 'counts'; readonly counts: readonly number[]; readonly largest: number; readonly taken: number; readonly enters: number }
   | { readonly kind: 'stopped' };
 
 /** What stands between the kernel and the memory device: counts, holds back, fails. */
@@ -111,7 +111,7 @@ function main(): void {
 
   const serve = async (plan: QueuePlan): Promise<void> => {
     const server = makeQueueServer(io, plain ? memory : device, plan);
-    void server.ended.then((failure) => say({ kind: 'ended', failure }));
+    void server.ended.then((failure) => say({ kind: 'ended', name: plan.name, failure }));
     try {
       await server.start();
       say({ kind: 'served', refused: null });
@@ -143,7 +143,7 @@ function main(): void {
         say({ kind: 'done' });
         return;
       case 'counts':
-        say({ kind: 'counts', counts: device.counts, largest: device.largest, taken: io.memory.takenBytes - before });
+        say({ kind: 'counts', counts: device.counts, largest: device.largest, taken: io.memory.takenBytes - before, enters: io.ring.enters });
         return;
       case 'stop':
         void reactor.stop().then(() => {
