@@ -151,6 +151,11 @@ const TABLE = {
     'Check the addresses and the network (`nc -vz HOST PORT`), or raise `--timeout`.',
   ),
   'no-such-namespace': row(EXIT.refused, 'Choose a namespace that the array shows to this host NQN, with ?nsid=N.'),
+  'nothing-discovered': row(EXIT.refused, 'Check that the array exports a subsystem to this host NQN.'),
+  'subsystem-ambiguous': row(
+    EXIT.usage,
+    'Name the subsystem: nvme+tcp://HOST[:PORT]/SUBSYSTEM-NQN (`causeway discover` prints the URLs).',
+  ),
   'namespace-ambiguous': row(EXIT.usage, 'Name the namespace in the URL: `…?nsid=N`.'),
   'volume-disagrees': row(EXIT.refused, 'Give only addresses that lead to one and the same volume.'),
   'volume-attached': row(

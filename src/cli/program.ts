@@ -6,6 +6,7 @@ import { tellParentOfFailure } from './background.ts';
 import { type Context, version } from './context.ts';
 import { addDemo } from './demo.ts';
 import { addDetach } from './detach.ts';
+import { addDiscover } from './discover.ts';
 import { addDoctor } from './doctor.ts';
 import { errorLines, exitCodeOf } from './exit-text.ts';
 import { addList } from './list.ts';
@@ -43,6 +44,7 @@ export function buildProgram(verbs: Verbs): Command {
   addList(program, verbs);
   addShow(program, verbs);
   addPath(program, verbs);
+  addDiscover(program, verbs);
   addArray(program, verbs);
   addDoctor(program, verbs);
   return program;

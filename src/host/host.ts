@@ -5,7 +5,10 @@ import { CausewayError } from '../base/errors.ts';
 import { pageBudget } from './payload-budget.ts';
 import type { QueuePlan, ServedQueues } from '../kernel/contract.ts';
 import type { BridgeMessage } from './bridge-device.ts';
+import type { Discovered } from '../fabric/nvme-tcp/discovery.ts';
 import type { AttachOptions, Attachment, Host } from './contract.ts';
+import { discoveredUrl, discoverUrl, isDiscoveryUrl } from './discover.ts';
+import { hostIdentity } from './host-identity.ts';
 import { closeSource, openSource } from './open-source.ts';
 import { type BridgeListener, parseSource, type Source } from './source.ts';
 import { ReactorThread } from './reactor-thread.ts';
@@ -115,7 +118,16 @@ export class CausewayHost implements Host {
   }
 
   async attach(urls: readonly string[], options: AttachOptions): Promise<ServedVolume> {
-    return await this.attachSource(await parseSource(urls, options), options);
+    const identity = hostIdentity(options.hostNqn, options.hostId);
+    const named = await Promise.all(
+      urls.map((url) => (isDiscoveryUrl(url) ? discoveredUrl(this, url, identity) : url)),
+    );
+    return await this.attachSource(await parseSource(named, options), options);
+  }
+
+  /** Asks the discovery services that a URL without a subsystem names. */
+  async discover(url: string): Promise<Discovered[]> {
+    return await discoverUrl(this, url);
   }
 
   /** As `attach`, for what no URL names. */

@@ -30,7 +30,9 @@ export interface OpenSource {
   /** By path index. */
   readonly associations: readonly number[];
   readonly pathIds: readonly string[];
-  /** By reactor. */
+  /** How many reactors serve it, from the first on: as many as have an I/O queue of every controller. */
+  readonly reactors: number;
+  /** By reactor that serves it. */
   readonly statistics: readonly DeviceStatistics[];
   readonly claim: IdentityClaim;
   /** The multipath device behind it, by number; null where there is none. */
@@ -118,7 +120,7 @@ async function openLocal(
     const claim = kind === 'file' ? claimIdentity(identity.id, options.name) : noClaim;
     const base = { device, geometry, identity, kind, subsystem: '', nsid: 0, associations: [], pathIds: [] };
     const statistics = buffers.map((buffer) => new DeviceStatistics(buffer));
-    return { ...base, statistics, claim, multipath: null, abandon: () => {} };
+    return { ...base, reactors: statistics.length, statistics, claim, multipath: null, abandon: () => {} };
   } catch (error) {
     host.offBridge(device);
     await host.callAll('device.close', () => device);
@@ -156,6 +158,7 @@ async function openFabric(
       statistics: defined(buffers[reactor], 'statistics'),
     });
     await host.callAll('volume.make', plan);
+    const reactors = reactorsServed(host, attached);
     return {
       device,
       geometry,
@@ -165,7 +168,8 @@ async function openFabric(
       nsid: info.nsid,
       associations,
       pathIds: attached.associations.map((view) => `${view.host}:${view.port}`),
-      statistics: buffers.map((buffer) => new DeviceStatistics(buffer)),
+      reactors,
+      statistics: buffers.slice(0, reactors).map((buffer) => new DeviceStatistics(buffer)),
       claim,
       multipath: device,
       abandon: () => {},
@@ -175,6 +179,15 @@ async function openFabric(
     await host.lead.call('volume.release', associations);
     throw error;
   }
+}
+
+/**
+ * An array may grant fewer I/O queues than there are reactors. A reactor without one on some controller would have fewer
+ * paths than the others, or none, and let requests wait although a path lives.
+ */
+function reactorsServed(host: CausewayHost, attached: AttachedVolume): number {
+  const granted = attached.associations.filter(({ state }) => state === 'live').map(({ queues }) => queues);
+  return Math.max(1, Math.min(host.reactors.length, ...granted));
 }
 
 /** Closes it on every reactor. No request may be under way. */

@@ -3,6 +3,7 @@ import { defined } from '../base/assert.ts';
 import type { BlockDevice, Geometry, Identity } from '../block/device.ts';
 import { FileDevice, type FileDeviceOptions } from '../block/file-device.ts';
 import { MemoryDevice, type MemoryDeviceOptions } from '../block/memory-device.ts';
+import { discover, type DiscoverOptions } from '../fabric/nvme-tcp/discovery.ts';
 import { FabricLead } from '../fabric/nvme-tcp/lead.ts';
 import { FabricReactor } from '../fabric/nvme-tcp/reactor-side.ts';
 import { type FilteredDevice, type FilterSpec, putFilters } from '../filters/spec.ts';
@@ -75,6 +76,7 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
         volumes,
       );
     },
+    'fabric.discover': (options: DiscoverOptions) => discover(io, options),
     'volume.attach': (request: AttachRequest) => defined(lead, 'not the lead').attach(request),
     'volume.release': (associations: readonly number[]) => defined(lead, 'not the lead').release(associations),
     'volume.make': async (plan: VolumePlan) => open(plan.device, volumes.make(plan)),

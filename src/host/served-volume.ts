@@ -4,6 +4,7 @@ import type { FilterReport } from '../filters/spec.ts';
 import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
 import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
 import type { DeviceHolder } from '../native/holders.ts';
+import { defaultPlaces } from '../kernel/fuse/places.ts';
 import { openKernelDevice } from '../kernel/open.ts';
 import type { PathState } from '../multipath/state.ts';
 import type { AttachOptions, Attachment } from './contract.ts';
@@ -11,7 +12,8 @@ import type { CausewayHost } from './host.ts';
 import { closeSource, type OpenSource } from './open-source.ts';
 import { planPayload } from './payload-budget.ts';
 import { bounded } from './reactor-thread.ts';
-import type { DeviceView, HolderView, HostEvent } from './view.ts';
+import { runtimeDirectory } from './runtime-dir.ts';
+import type { DeviceView, FenceView, HolderView, HostEvent } from './view.ts';
 import { mergedPathState, pathViews, sumCounters } from './volume-counters.ts';
 import type { AssociationView } from './volume-lead.ts';
 import type { VolumeEvent } from './volume-reactor.ts';
@@ -67,7 +69,7 @@ export class ServedVolume implements Attachment {
     const kind = this.#options.kernelDevice ?? 'auto';
     if (kind !== 'none') {
       const { geometry, device } = this.source;
-      const queues = this.#host.reactors.length;
+      const queues = this.source.reactors;
       const taken = this.#host.attachments.reduce(
         (sum, each) => sum + (each === this ? 0 : each.view().payloadBytes),
         0,
@@ -89,6 +91,7 @@ export class ServedVolume implements Attachment {
         name: this.name,
         geometry,
         transport: this.#options.fuseTransport ?? 'auto',
+        places: { ...defaultPlaces, runtimeDirectory: runtimeDirectory() },
         ...payload,
       });
       void this.#kernel.lost.then((what) => this.#onKernelLost(what));
@@ -152,17 +155,29 @@ export class ServedVolume implements Attachment {
       selector: this.#options.selector ?? 'queue-depth',
       ghostWrites: this.#options.ghostWrites ?? 'strict',
       noPathRetry: this.#options.noPathRetry ?? -1,
-      reactors: this.#host.reactors.length,
+      reactors: source.reactors,
       payloadBytes: this.#payloadBytes,
       pid: process.pid,
       since: this.#since.toISOString(),
       paths: pathViews(source, this.#paths, this.#host.associations),
-      fences: [],
+      fences: this.#fences(),
       counters: sumCounters(
         source.statistics,
         this.#host.reactors.map((reactor) => reactor.clock),
       ),
     };
+  }
+
+  #fences(): FenceView[] {
+    const now = this.#host.lead.clock;
+    return this.source.associations.flatMap((association, index) =>
+      (this.#host.associations.get(association)?.fences ?? []).map(({ cntlid, dueAt, isAssumed }) => ({
+        path: this.source.pathIds[index] ?? '',
+        cntlid,
+        by: isAssumed ? 'time (assumed, not guaranteed)' : 'time',
+        remaining: Math.max(0, dueAt - now),
+      })),
+    );
   }
 
   holders(): Promise<readonly HolderView[]> {

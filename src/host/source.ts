@@ -1,16 +1,15 @@
 /** What is to be attached: from URLs and options to addresses and numbers. */
-import { lookup } from 'node:dns/promises';
 import { CausewayError } from '../base/errors.ts';
 import { parseSize } from '../base/units.ts';
 import type { FileDeviceOptions } from '../block/file-device.ts';
 import type { MemoryDeviceOptions } from '../block/memory-device.ts';
 import type { AssociationOptions } from '../fabric/nvme-tcp/association.ts';
 import { digestBit } from '../fabric/nvme-tcp/constants.ts';
-import { encodeAddress } from '../native/sockets.ts';
 import { parseNvmeUrl } from '../fabric/nvme-tcp/url.ts';
 import type { BridgeMessage, BridgeOptions } from './bridge-device.ts';
 import type { AttachOptions } from './contract.ts';
 import { hostIdentity } from './host-identity.ts';
+import { resolveName } from './resolve-name.ts';
 import type { OpenSource } from './open-source.ts';
 import type { AttachRequest } from './volume-lead.ts';
 
@@ -104,7 +103,7 @@ async function parseTargets(
   const seen = new Set<string>();
   for (const one of parsed) {
     for (const address of one.addresses) {
-      const host = await resolve(address.host);
+      const host = await resolveName(address.host);
       const key = `${host}:${address.port}`;
       if (seen.has(key)) throw new CausewayError('bad-url', `${key} is named twice`);
       seen.add(key);
@@ -131,14 +130,4 @@ function definedOnly(values: Record<string, number | undefined>): Record<string,
   return Object.fromEntries(
     Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined),
   );
-}
-
-async function resolve(host: string): Promise<string> {
-  if (encodeAddress({ host, port: 0 }) !== null) return host;
-  try {
-    return (await lookup(host)).address;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CausewayError('name-not-resolved', `${host} is not known: ${reason}`);
-  }
 }

@@ -22,6 +22,15 @@ export interface AttachRequest {
   readonly timeoutMs: number;
 }
 
+/** A lost life of a controller with commands of unknown outcome. */
+export interface PendingFence {
+  readonly epoch: number;
+  readonly cntlid: number;
+  /** The clock of the lead shows this when time alone is the fence. */
+  readonly dueAt: number;
+  readonly isAssumed: boolean;
+}
+
 /** An association as people see it. Plain data. */
 export interface AssociationView {
   readonly association: number;
@@ -33,6 +42,8 @@ export interface AssociationView {
   readonly cntlid: number;
   /** Reactors that have an I/O queue of it. */
   readonly queues: number;
+  /** Fences that are waited for. */
+  readonly fences: readonly PendingFence[];
 }
 
 export interface AttachedVolume {
@@ -79,6 +90,7 @@ export class VolumeLead implements AssociationListener {
 
   onFenced(association: Association, epoch: number, how: FenceKind): void {
     this.#tell({ kind: 'fenced', association: association.number, epoch, how });
+    this.#tell({ kind: 'association', view: viewOf(association) });
   }
 
   // --- From the host ----------------------------------------------------------------------------------------------
@@ -200,5 +212,11 @@ function viewOf(association: Association): AssociationView {
     error: association.error?.message ?? '',
     cntlid: association.ready?.cntlid ?? -1,
     queues: association.queues,
+    fences: association.fences.map(({ epoch, cntlid, dueAt, time }) => ({
+      epoch,
+      cntlid,
+      dueAt,
+      isAssumed: time.isAssumed,
+    })),
   };
 }

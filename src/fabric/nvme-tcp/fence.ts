@@ -70,6 +70,11 @@ export class Fence {
     this.#done = io.deferred<FenceKind>();
   }
 
+  /** The lost controller. */
+  get cntlid(): number {
+    return this.#lost.cntlid;
+  }
+
   /** Resolves when the life is fenced. */
   get done(): Promise<FenceKind> {
     return this.#done.promise;
