@@ -32,12 +32,10 @@ export function discoverText(found: readonly Discovered[]): string[] {
     { title: 'PORT ID', right: true },
     { title: 'REMARK' },
   ];
-  const usable = [...subsystems].map(([subnqn, ways]) =>
-    urlOf(
-      subnqn,
-      ways.filter(({ needsTls }) => !needsTls),
-    ),
-  );
+  const usable = [...subsystems].flatMap(([subnqn, ways]) => {
+    const open = ways.filter(({ needsTls }) => !needsTls);
+    return open.length === 0 ? [] : [urlOf(subnqn, open)];
+  });
   return [...table(columns, rows), '', ...usable.map((url) => `causeway attach '${url}'`)];
 }
 
