@@ -51,9 +51,9 @@ export function generationIn(memory: Uint32Array, at: number, blockBytes: number
     for (let word = at; word < end; word += 1) if (memory[word] !== 0) return noGeneration.foreign;
     return noGeneration.zeroes;
   }
-  const low = memory[at + words.blockLow] as number;
-  const high = memory[at + words.blockHigh] as number;
-  const generation = memory[at + words.generation] as number;
+  const low = memory[at + words.blockLow]!;
+  const high = memory[at + words.blockHigh]!;
+  const generation = memory[at + words.generation]!;
   const found = high * two32 + low;
   let filling = fillingOf(seed, found, generation);
   for (let word = at + words.filling; word < end; word += 1) {

@@ -15,6 +15,7 @@ import type { CausewayHost } from './host.ts';
 import { claimIdentity, type IdentityClaim } from './identity-claim.ts';
 import type { OpenedDevice } from './reactor-entry.ts';
 import type { Source } from './source.ts';
+import { mergedPathState } from './volume-counters.ts';
 import type { AttachedVolume } from './volume-lead.ts';
 import { geometryOf, type VolumePlan } from './volume-reactor.ts';
 
@@ -45,6 +46,9 @@ const noClaim: IdentityClaim = { release: () => {} };
 
 /** How long attaching may take unless said otherwise, milliseconds. */
 const attachTimeout = 15_000;
+/** Between two looks whether the paths are known everywhere, and how long that may take. Milliseconds. */
+const placingStep = 5;
+const longestPlacing = 500;
 
 /** @throws CausewayError of whatever is wrong with the source */
 export async function openSource(host: CausewayHost, source: Source, options: AttachOptions): Promise<OpenSource> {
@@ -159,6 +163,8 @@ async function openFabric(
     });
     await host.callAll('volume.make', plan);
     const reactors = reactorsServed(host, attached);
+    const statistics = buffers.slice(0, reactors).map((buffer) => new DeviceStatistics(buffer));
+    await pathsPlaced(attached, statistics);
     return {
       device,
       geometry,
@@ -169,7 +175,7 @@ async function openFabric(
       associations,
       pathIds: attached.associations.map((view) => `${view.host}:${view.port}`),
       reactors,
-      statistics: buffers.slice(0, reactors).map((buffer) => new DeviceStatistics(buffer)),
+      statistics,
       claim,
       multipath: device,
       abandon: () => {},
@@ -188,6 +194,18 @@ async function openFabric(
 function reactorsServed(host: CausewayHost, attached: AttachedVolume): number {
   const granted = attached.associations.filter(({ state }) => state === 'live').map(({ queues }) => queues);
   return Math.max(1, Math.min(host.reactors.length, ...granted));
+}
+
+/**
+ * Waits until the paths that live are known to all reactors that serve: word of them is on its way. A path that a
+ * reactor refuses is not waited for longer than that.
+ */
+async function pathsPlaced(attached: AttachedVolume, statistics: readonly DeviceStatistics[]): Promise<void> {
+  const live = [...attached.associations.keys()].filter((index) => attached.associations[index]?.state === 'live');
+  for (let waited = 0; waited < longestPlacing; waited += placingStep) {
+    if (live.every((index) => mergedPathState(statistics, index) !== 'connecting')) return;
+    await new Promise((resolve) => setTimeout(resolve, placingStep));
+  }
 }
 
 /** Closes it on every reactor. No request may be under way. */

@@ -81,7 +81,7 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'volume.release': (associations: readonly number[]) => defined(lead, 'not the lead').release(associations),
     'volume.make': async (plan: VolumePlan) => open(plan.device, volumes.make(plan)),
     'volume.disable': async (order: { device: number; index: number; disabled: boolean }) =>
-      volumes.volume(order.device).setDisabled(order.index, order.disabled),
+      volumes.disable(order.device, order.index, order.disabled),
     'volume.fail-queued': async (device: number) => volumes.volume(device).failQueued(),
     'volume.selector': async (order: { device: number; selector: SelectorName }) => {
       volumes.volume(order.device).paths.selector = order.selector;

@@ -134,8 +134,8 @@ class Verifier implements Completer {
   }
 
   onRequest(request: Request): void {
-    const at = this.#places[request.tag] as number;
-    const length = this.#lengths[request.tag] as number;
+    const at = this.#places[request.tag]!;
+    const length = this.#lengths[request.tag]!;
     this.#note(request, at, length);
     this.history.give(at, length);
     if (!this.#stopping) {
@@ -149,17 +149,17 @@ class Verifier implements Completer {
   #note(request: Request, at: number, length: number): void {
     const { history } = this;
     if (request.status !== status.ok) {
-      this.failed[request.status] = (this.failed[request.status] as number) + 1;
+      this.failed[request.status] = this.failed[request.status]! + 1;
       if (request.op !== op.read && request.op !== op.flush) history.doubted(at, length);
       return;
     }
-    this.done[request.op] = (this.done[request.op] as number) + 1;
+    this.done[request.op] = this.done[request.op]! + 1;
     switch (request.op) {
       case op.read:
         history.check(this.#io.memory.u32, request.buffer / 4, at, length);
         return;
       case op.write:
-        history.written(at, length, this.#generations[request.tag] as number);
+        history.written(at, length, this.#generations[request.tag]!);
         return;
       case op.discard:
         history.discarded(at, length);

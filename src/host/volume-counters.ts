@@ -97,7 +97,7 @@ export function pathViews(
     return {
       id,
       state,
-      reason: carries ? '' : remark?.reason || pathStates[state].meaning,
+      reason: carries ? '' : remark?.reason || view?.error || pathStates[state].meaning,
       transport: 'nvme-tcp',
       address: id,
       subsystem: source.subsystem,

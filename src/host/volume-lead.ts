@@ -197,7 +197,7 @@ export class VolumeLead implements AssociationListener {
         `${where} has several namespaces (${listed}): choose one with ?nsid=N`,
       );
     }
-    if (!isUsable(namespace)) throw new CausewayError(namespace.code, namespace.message);
+    if (!isUsable(namespace)) throw new CausewayError(namespace.code, `${where}: ${namespace.message}`);
     return namespace;
   }
 }

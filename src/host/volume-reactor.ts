@@ -11,8 +11,8 @@ import type { Io } from '../io/contract.ts';
 import { MultipathDevice } from '../multipath/device.ts';
 import { FlushLedger } from '../multipath/flush-ledger.ts';
 import type { SelectorName } from '../multipath/selector.ts';
-import type { Access } from '../multipath/state.ts';
-import { DeviceStatistics } from '../multipath/statistics.ts';
+import { type Access, pathStateNames } from '../multipath/state.ts';
+import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
 
 /** What every reactor needs to make its device of a volume. Plain data. */
 export interface VolumePlan {
@@ -53,6 +53,8 @@ interface KnownPath {
 interface Volume {
   readonly plan: VolumePlan;
   readonly device: MultipathDevice;
+  /** Indexes of paths that the administrator took out; a path may come (back) after that. */
+  readonly disabled: Set<number>;
 }
 
 const accessNames: Readonly<Record<AnaAccess, Access>> = {
@@ -158,7 +160,7 @@ export class VolumeReactor implements PathListener {
       onPathState: (member) =>
         this.#tell({ kind: 'path-state', device: plan.device, index: member.index, state: member.state }),
     });
-    const volume = { plan, device };
+    const volume = { plan, device, disabled: new Set<number>() };
     this.#volumes.set(plan.device, volume);
     for (const known of this.#paths.values()) this.#place(volume, known);
     return device;
@@ -168,10 +170,28 @@ export class VolumeReactor implements PathListener {
     this.#volumes.delete(device);
   }
 
+  /** Takes a path out of use, whether it is there yet or not, or into use again. */
+  disable(device: number, index: number, disabled: boolean): void {
+    const volume = this.#volume(device);
+    if (disabled) volume.disabled.add(index);
+    else volume.disabled.delete(index);
+    if (volume.device.paths.members[index] !== undefined) {
+      volume.device.setDisabled(index, disabled);
+      return;
+    }
+    const state = disabled ? 'disabled' : 'connecting';
+    volume.device.statistics.set(DeviceStatistics.pathBase(index) + pathCounter.state, pathStateNames.indexOf(state));
+    this.#tell({ kind: 'path-state', device, index, state });
+  }
+
   volume(device: number): MultipathDevice {
+    return this.#volume(device).device;
+  }
+
+  #volume(device: number): Volume {
     const volume = this.#volumes.get(device);
     assert(volume !== undefined, 'no device of this number');
-    return volume.device;
+    return volume;
   }
 
   #indexIn(plan: VolumePlan, path: NvmePath): number {
@@ -202,9 +222,13 @@ export class VolumeReactor implements PathListener {
       });
       return;
     }
-    if (member !== undefined && member.path !== known.path) device.replacePath(index, known.path);
-    else if (member === undefined) device.addPath(index, known.path);
-    else member.removed = false;
-    device.setAccess(index, accessNames[known.access]);
+    const access = accessNames[known.access];
+    if (member === undefined) {
+      device.addPath(index, known.path, access, volume.disabled.has(index));
+      return;
+    }
+    if (member.path === known.path) member.removed = false;
+    else device.replacePath(index, known.path);
+    device.setAccess(index, access);
   }
 }

@@ -80,9 +80,14 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   // --- Paths and policy: control ----------------------------------------------------------------------------------
 
-  /** Adds a path. Its index names it in statistics and messages; all reactors agree on it. */
-  addPath(index: number, path: NativePath): Member {
+  /**
+   * Adds a path. Its index names it in statistics and messages; all reactors agree on it. What waits may be sent over it
+   * at once, so that what is known of it is said here.
+   */
+  addPath(index: number, path: NativePath, access: Access = 'optimized', disabled = false): Member {
     const member = this.paths.add(index, path);
+    member.access = access;
+    member.disabled = disabled;
     path.waiter = this;
     this.pathChanged(index);
     return member;
@@ -99,6 +104,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     const member = this.paths.add(index, path);
     path.waiter = this;
     member.disabled = before.disabled;
+    member.access = before.access;
     for (let part = before.held.shift(); part !== null; part = before.held.shift()) member.held.push(part);
     for (let part = before.own.shift(); part !== null; part = before.own.shift()) member.own.push(part);
     this.pathChanged(index);

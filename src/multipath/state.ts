@@ -43,12 +43,12 @@ export const pathStates = {
 
 export type PathState = keyof typeof pathStates;
 
-/** Every state; the place in this list stands for it in counters. */
+/** Every state; the place in this list stands for it in counters, where 0 is a path that nothing is known of yet. */
 export const pathStateNames: readonly PathState[] = [
+  'connecting',
   'live-optimized',
   'live-non-optimized',
   'inaccessible',
-  'connecting',
   'down',
   'disabled',
   'removed',

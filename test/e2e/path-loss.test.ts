@@ -3,9 +3,8 @@
  * wait while none does, and go on again when one is back.
  */
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import { Random } from '../../src/base/random.ts';
+import { anaWeather } from '../support/ana-weather.ts';
 import { requires } from '../support/requires.ts';
 import { type Scene, type SceneOptions, withScene } from '../support/scene.ts';
 import { type Rounds, storm } from '../support/storm.ts';
@@ -143,7 +142,7 @@ test('paths change their ANA state under load', requires(...needs), (t) =>
   withScene(scene('ana', 15), async (it) => {
     let changes = 0;
     const outcome = await loadIn(it, fioLoad, 15, async (milliseconds) => {
-      changes = await changeAccess(it, milliseconds);
+      changes = await anaWeather(it, milliseconds, seed);
     });
     t.diagnostic(`${describeOutcome(it, outcome)}; ${changes} ANA changes`);
     assertHarmless(it, outcome, stall);
@@ -152,24 +151,3 @@ test('paths change their ANA state under load', requires(...needs), (t) =>
     assert(outcome.pulse.darks >= 1, 'there was always a path that could be used');
   }),
 );
-
-/** Random states of the volume's group on random ports; now and then none can be used for a while. */
-async function changeAccess(it: Scene, milliseconds: number): Promise<number> {
-  const random = new Random(seed);
-  const states = ['optimized', 'non-optimized', 'inaccessible', 'change'] as const;
-  const set = (port: number, state: string): Promise<unknown> => it.array.fault('setAna', [port, 1, state]);
-  const until = performance.now() + milliseconds;
-  let changes = 0;
-  for (; performance.now() < until; changes += 1) {
-    if (changes % 10 === 9) {
-      for (let port = 1; port <= 4; port += 1) await set(port, 'inaccessible');
-      await sleep(400);
-      await set(1 + random.below(4), 'optimized');
-    } else {
-      await set(1 + random.below(4), states[random.below(states.length)] ?? 'optimized');
-    }
-    await sleep(50 + random.below(150));
-  }
-  for (let port = 1; port <= 4; port += 1) await set(port, 'optimized');
-  return changes;
-}

@@ -191,21 +191,6 @@ describe('a volatile write cache', needs, () => {
   const cached: Partial<SceneOptions> = { array: { ports: 2, advanced: { volatileWriteCache: true } } };
   const fresh = Buffer.alloc(4 * kibi, 2);
 
-  /** Makes the first path the only one, and says which controller is behind it. */
-  async function useFirstPath(it: Scene): Promise<number> {
-    const [first, second] = it.volume.view().paths;
-    await it.volume.failPath(defined(second, 'a path').id);
-    return defined(first, 'a path').cntlid;
-  }
-
-  async function loseFirst(it: Scene, cntlid: number): Promise<void> {
-    const [, second] = it.volume.view().paths;
-    await it.volume.restorePath(defined(second, 'a path').id);
-    await it.array.fault('closePort', [1]);
-    await it.array.fault('loseCache', [cntlid]);
-    await it.until(5_000, 'the loss of the path', () => livePorts(it).join() === '1');
-  }
-
   it('that is lost with its controller: the next flush fails, once', () =>
     withScene(scene(cached), async (it) => {
       const direct = await Direct.open(it);
@@ -240,11 +225,17 @@ describe('a volatile write cache', needs, () => {
 
 describe('an array that grants fewer queues than there are reactors', needs, () => {
   it('only as many reactors serve, and every one of them over all paths', () =>
-    withScene(scene({ host: { reactors: 4 }, array: { ports: 2, advanced: { limits: { maxIoQueues: 2 } } } }), async (it) => {
-      const { reactors, paths } = it.volume.view();
-      assert.equal(reactors, 2);
-      assert.deepEqual(paths.map(({ state }) => state), ['live-optimized', 'live-optimized']);
-    }));
+    withScene(
+      scene({ host: { reactors: 4 }, array: { ports: 2, advanced: { limits: { maxIoQueues: 2 } } } }),
+      async (it) => {
+        const { reactors, paths } = it.volume.view();
+        assert.equal(reactors, 2);
+        assert.deepEqual(
+          paths.map(({ state }) => state),
+          ['live-optimized', 'live-optimized'],
+        );
+      },
+    ));
 
   it('every CPU is served through the kernel device', requires('fuse', 'loop'), () =>
     withScene(
@@ -259,8 +250,24 @@ describe('an array that grants fewer queues than there are reactors', needs, () 
           await it.must(10_000, 'taskset', '-c', String(cpu), 'dd', ...copy);
         }
       },
-    ));
+    ),
+  );
 });
+
+/** Makes the first path the only one, and says which controller is behind it. */
+async function useFirstPath(it: Scene): Promise<number> {
+  const [first, second] = it.volume.view().paths;
+  await it.volume.failPath(defined(second, 'a path').id);
+  return defined(first, 'a path').cntlid;
+}
+
+async function loseFirst(it: Scene, cntlid: number): Promise<void> {
+  const [, second] = it.volume.view().paths;
+  await it.volume.restorePath(defined(second, 'a path').id);
+  await it.array.fault('closePort', [1]);
+  await it.array.fault('loseCache', [cntlid]);
+  await it.until(5_000, 'the loss of the path', () => livePorts(it).join() === '1');
+}
 
 async function forAllPorts(it: Scene, work: (port: number) => Promise<unknown>): Promise<void> {
   for (const [index] of it.array.ports.entries()) await work(index + 1);

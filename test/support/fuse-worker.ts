@@ -41,7 +41,13 @@ export type FromWorker =
   | { readonly kind: 'served'; readonly refused: string | null }
   | { readonly kind: 'ended'; readonly name: string; readonly failure: string | null }
   | { readonly kind: 'done' }
-  | { readonly kind: 'counts'; readonly counts: readonly number[]; readonly largest: number; readonly taken: number; readonly enters: number }
+  | {
+      readonly kind: 'counts';
+      readonly counts: readonly number[];
+      readonly largest: number;
+      readonly taken: number;
+      readonly enters: number;
+    }
   | { readonly kind: 'stopped' };
 
 /** What stands between the kernel and the memory device: counts, holds back, fails. */
@@ -143,7 +149,13 @@ function main(): void {
         say({ kind: 'done' });
         return;
       case 'counts':
-        say({ kind: 'counts', counts: device.counts, largest: device.largest, taken: io.memory.takenBytes - before, enters: io.ring.enters });
+        say({
+          kind: 'counts',
+          counts: device.counts,
+          largest: device.largest,
+          taken: io.memory.takenBytes - before,
+          enters: io.ring.enters,
+        });
         return;
       case 'stop':
         void reactor.stop().then(() => {

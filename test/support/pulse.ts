@@ -1,5 +1,5 @@
 /** Feels a volume's pulse: whether requests end while a path lives, how long they do not, and what all-down looks like. */
-import { DeviceStatistics, deviceCounter } from '../../src/multipath/statistics.ts';
+import { type DeviceStatistics, deviceCounter } from '../../src/multipath/statistics.ts';
 import type { ServedVolume } from '../../src/host/served-volume.ts';
 
 /** Between two looks, milliseconds. */

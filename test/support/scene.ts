@@ -34,6 +34,8 @@ export interface Ran {
   readonly err: string;
 }
 
+/** How many events are told of a test that failed. */
+const mostEvents = 40;
 /** How long each step of clearing up may take, milliseconds. */
 const clearUpBound = 20_000;
 /** Ports are taken from here on: below those that the kernel gives to outgoing connections, which would take a closed port. */
@@ -57,6 +59,9 @@ export async function withScene(options: SceneOptions, body: (scene: Scene) => P
         await scene.start();
         await body(scene);
       });
+    } catch (error) {
+      scene.tellState();
+      throw error;
     } finally {
       await scene.clearUp();
     }
@@ -189,6 +194,15 @@ export class Scene {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** For whoever looks into a failure. */
+  tellState(): void {
+    const events = this.events.slice(-mostEvents).map(({ at, message }) => `  ${at} ${message}`);
+    const paths = this.#volume
+      ?.view()
+      .paths.map(({ id, state, reason, losses }) => `  ${id} ${state} ${losses} ${reason}`);
+    console.error([`What happened on ${this.name}:`, ...events, ...(paths ?? [])].join('\n'));
   }
 
   /** Takes away what there is. Every step is bounded, and none keeps the next from being tried. */

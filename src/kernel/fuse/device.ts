@@ -1,9 +1,9 @@
-/** The control side of a FUSE kernel device: one file in user space, a loop device over it. */
+/** Makes a FUSE kernel device: one file in user space, a loop device over it. */
 import { CausewayError } from '../../base/errors.ts';
-import { describeHolder, type DeviceHolder, holdersOf } from '../../native/holders.ts';
-import type { DetachOptions, KernelDevice, KernelGeometry, KernelHost, ServedQueues } from '../contract.ts';
+import type { KernelDevice, KernelGeometry, KernelHost, ServedQueues } from '../contract.ts';
 import { askHelper } from './ask-helper.ts';
 import { loopsOn, makeLink, removeTraces } from './cleanup.ts';
+import { drained, drainMilliseconds, FuseDevice } from './control.ts';
 import { checkDeviceName, defaultPlaces, mountPoint, mountSource, type Places } from './places.ts';
 import { type DeviceRecord, makeRecord, removeRecord, withRecords, writeRecord } from './record.ts';
 import { recoverName } from './recover.ts';
@@ -14,15 +14,6 @@ const pageBytes = 4096;
 
 /** Attaching reads the partition table, through us and all the way to the array. */
 const attachMilliseconds = 30_000;
-/** What the kernel has cached may be much, and the array slow. */
-const flushMilliseconds = 60_000;
-const resizeMilliseconds = 30_000;
-/** Requests are with the array; all paths down ends their waiting within 10 s. */
-const drainMilliseconds = 15_000;
-/** Programs that look at every new device, and let go by themselves (udev). */
-const lookers = new Set(['systemd-udevd', 'udevd', '(udev-worker)', 'blkid']);
-const lookerMilliseconds = 3000;
-const lookerStep = 50;
 
 export interface FuseDeviceOptions {
   readonly name: string;
@@ -109,6 +100,11 @@ async function build(
   const served: ServedQueues[] = [];
   let refused = true;
   try {
+    if (uring && session.transport !== 'uring') {
+      const note = 'the kernel does not offer FUSE over io_uring, though it is switched on';
+      if (options.transport === 'uring') throw new CausewayError('kernel-device-unavailable', note);
+      notes.push(note);
+    }
     await serveQueues(host, options, session, payloadBytes, served);
     refused = false;
     const answer = await askHelper(
@@ -183,134 +179,5 @@ async function release(host: KernelHost, record: DeviceRecord): Promise<void> {
     } catch {
       // The connection is dead, so it goes at its last close at the latest; what counts is the error that led here.
     }
-  }
-}
-
-/** True once every reactor's queues have ended; false if one does not within the bound. */
-async function drained(host: KernelHost, served: readonly ServedQueues[]): Promise<boolean> {
-  const all = Promise.all(served.map((queues) => queues.ended)).then(() => true);
-  return (await Promise.race([all, host.sleep(drainMilliseconds)])) === true;
-}
-
-class FuseDevice implements KernelDevice {
-  readonly kind = 'fuse';
-  readonly name: string;
-  readonly path: string;
-  readonly link: string | null;
-  readonly notes: readonly string[];
-  readonly transport: string;
-  readonly lost: Promise<string>;
-  readonly #host: KernelHost;
-  readonly #places: Places;
-  readonly #record: DeviceRecord;
-  readonly #session: FuseSession;
-  readonly #served: readonly ServedQueues[];
-  #leaving = false;
-
-  constructor(
-    host: KernelHost,
-    places: Places,
-    record: DeviceRecord,
-    session: FuseSession,
-    served: readonly ServedQueues[],
-    linked: boolean,
-    notes: readonly string[],
-  ) {
-    this.#host = host;
-    this.#places = places;
-    this.#record = record;
-    this.#session = session;
-    this.#served = served;
-    this.name = record.name;
-    this.path = record.device ?? '';
-    this.link = linked ? record.link : null;
-    this.notes = linked ? notes : [...notes, `the name ${record.link} could not be made`];
-    this.transport = session.transport === 'uring' ? 'FUSE over io_uring' : 'FUSE over /dev/fuse';
-    this.lost = new Promise((resolve) => {
-      for (const queues of served) {
-        void queues.ended.then((failure) => {
-          if (!this.#leaving) resolve(failure ?? 'the FUSE connection was aborted or unmounted');
-        });
-      }
-    });
-  }
-
-  holders(): readonly DeviceHolder[] {
-    return holdersOf(this.path.slice('/dev/'.length));
-  }
-
-  async flush(): Promise<void> {
-    await askHelper(this.#host, { kind: 'flush', device: this.path, file: this.#record.mountPoint }, flushMilliseconds);
-  }
-
-  async resize(sizeBytes: number): Promise<void> {
-    const work = { kind: 'resize', device: this.path, file: this.#record.mountPoint, sizeBytes } as const;
-    await askHelper(this.#host, work, resizeMilliseconds);
-  }
-
-  async detach(options: DetachOptions): Promise<void> {
-    if (!options.force) {
-      await this.#leave();
-      await this.#finish();
-      return;
-    }
-    try {
-      await this.#abort();
-    } finally {
-      await this.#finish();
-    }
-  }
-
-  /** Holders that are not just having a look. */
-  async #realHolders(): Promise<readonly DeviceHolder[]> {
-    const until = this.#host.now() + lookerMilliseconds;
-    for (;;) {
-      const found = this.holders();
-      const looking = found.every((holder) => holder.kind === 'process' && lookers.has(holder.name));
-      if (found.length === 0 || !looking || this.#host.now() > until) return found;
-      await this.#host.sleep(lookerStep);
-    }
-  }
-
-  #busy(holders: readonly DeviceHolder[]): CausewayError {
-    const names = holders.length === 0 ? 'somebody who cannot be named' : holders.map(describeHolder).join(', ');
-    return new CausewayError('kernel-device-busy', `${this.path} (${this.name}) is in use: ${names}`);
-  }
-
-  async #leave(): Promise<void> {
-    const holders = await this.#realHolders();
-    if (holders.length > 0) throw this.#busy(holders);
-    const work = { kind: 'detach', device: this.path, file: this.#record.mountPoint } as const;
-    const answer = await askHelper(this.#host, work, flushMilliseconds);
-    // Somebody opened it between the look and the deed: the helper took it back, and the device goes on.
-    if (answer.held) throw this.#busy(this.holders());
-    this.#leaving = true;
-    this.#session.unmount();
-  }
-
-  async #abort(): Promise<void> {
-    this.#leaving = true;
-    this.#session.abort();
-    const work = { kind: 'release', device: this.path, file: this.#record.mountPoint } as const;
-    try {
-      await askHelper(this.#host, work, drainMilliseconds);
-    } finally {
-      // Last, because it is by the mounted path that the loop device is known for ours.
-      this.#session.unmount();
-    }
-  }
-
-  async #finish(): Promise<void> {
-    removeTraces(this.#record);
-    if (await drained(this.#host, this.#served)) {
-      this.#session.close();
-      removeRecord(this.#places, this.name);
-      return;
-    }
-    // The descriptors stay open: a reactor still uses them, and a number that is given out anew would be worse.
-    throw new CausewayError(
-      'kernel-device-failed',
-      `${this.name}: the device is gone, but requests of it did not come back within ${drainMilliseconds / 1000} s`,
-    );
   }
 }
