@@ -120,7 +120,7 @@ export class CausewayHost implements Host {
   async attach(urls: readonly string[], options: AttachOptions): Promise<ServedVolume> {
     const identity = hostIdentity(options.hostNqn, options.hostId);
     const named = await Promise.all(
-      urls.map((url) => (isDiscoveryUrl(url) ? discoveredUrl(this, url, identity) : url)),
+      urls.map(async (url) => (isDiscoveryUrl(url) ? await discoveredUrl(this, url, identity) : url)),
     );
     return await this.attachSource(await parseSource(named, options), options);
   }

@@ -78,8 +78,15 @@ class Verifier implements Completer {
     this.#random = new Random(plan.seed);
     this.history = new BlockHistory(plan.seed, blockBytes, plan.first, plan.blocks);
     const { read, write, flush = 0, discard = 0, writeZeroes = 0 } = plan.weights;
-    for (const [operation, weight] of [read, write, flush, discard, writeZeroes].entries()) {
-      for (let i = 0; i < weight; i += 1) this.#operations.push(operation as Op);
+    const weights: readonly (readonly [Op, number])[] = [
+      [op.read, read],
+      [op.write, write],
+      [op.flush, flush],
+      [op.discard, discard],
+      [op.writeZeroes, writeZeroes],
+    ];
+    for (const [operation, weight] of weights) {
+      for (let i = 0; i < weight; i += 1) this.#operations.push(operation);
     }
     this.#memory = io.memory.allocate(plan.depth * plan.largest * blockBytes, 4096);
     for (let tag = 0; tag < plan.depth; tag += 1) this.#requests.push(new Request(io, tag));
@@ -106,7 +113,7 @@ class Verifier implements Completer {
     const { smallest, largest } = this.#plan;
     const { history } = this;
     const { tag } = request;
-    const operation = this.#operations[random.below(this.#operations.length)] as Op;
+    const operation = this.#operations[random.below(this.#operations.length)]!;
     if (operation === op.flush) {
       this.#lengths[tag] = 0;
       request.begin(op.flush, 0, 0, 0, 0, this);

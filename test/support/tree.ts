@@ -65,8 +65,8 @@ function describe(entry: fs.Dirent, whole: string): string {
   return `file ${mode.toString(8)} ${Math.floor(mtimeMs)} ${digest}`;
 }
 
-function pick<T>(random: Random, from: readonly T[]): T {
-  return from[random.below(from.length)] as T;
+function pick<T extends object | string | number>(random: Random, from: readonly T[]): T {
+  return from[random.below(from.length)]!;
 }
 
 function bytesOf(random: Random, length: number): Uint8Array {
