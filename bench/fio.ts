@@ -21,7 +21,7 @@ function options(device: string, workload: Workload, seconds: number): string[] 
     '--norandommap',
     '--randrepeat=0',
     '--time_based',
-    `--runtime=${seconds}`,
+    `--runtime=${Math.round(seconds * 1000)}ms`,
     '--output-format=json',
   ];
 }

@@ -19,12 +19,18 @@ export interface ArrayView {
 export class PortBoard {
   readonly array: ArrayHandle;
   readonly #states: PortState[];
+  /** What was asked for last: the array may still be on its way there. */
+  readonly #wanted: PortState[];
+  /** The last order of each port; the next one waits for it, so that they are carried out in the order they were given. */
+  readonly #last: Promise<unknown>[];
   readonly #changed: (port: PortView) => void;
 
   /** @param changed called after a port came into another state */
   constructor(array: ArrayHandle, changed: (port: PortView) => void) {
     this.array = array;
     this.#states = array.ports.map(() => 'open');
+    this.#wanted = array.ports.map(() => 'open');
+    this.#last = array.ports.map(() => Promise.resolve());
     this.#changed = changed;
   }
 
@@ -51,15 +57,23 @@ export class PortBoard {
       const { length } = this.#states;
       throw new CausewayError('no-such-port', `the array has no port ${number}: its ports are 1 to ${length}`);
     }
-    await this.array.setPort(index, state);
+    this.#wanted[index] = state;
+    const order = (this.#last[index] ?? Promise.resolve()).then(() => this.array.setPort(index, state));
+    this.#last[index] = order.catch(() => undefined);
+    try {
+      await order;
+    } catch (error) {
+      this.#wanted[index] = this.#states[index] ?? 'open';
+      throw error;
+    }
     if (this.#states[index] === state) return;
     this.#states[index] = state;
     this.#changed(this.#viewOf(index));
   }
 
-  /** Into this state, or, if it is in it already, back to open. */
+  /** Into this state, or, if it is in it (or on its way there) already, back to open. */
   async toggle(number: number, state: 'closed' | 'blackholed'): Promise<void> {
-    await this.set(number, this.#states[number - 1] === 'open' ? state : 'open');
+    await this.set(number, this.#wanted[number - 1] === 'open' ? state : 'open');
   }
 
   #indexOf(id: string): number {

@@ -222,10 +222,11 @@ const onTerminal = (name: string): Running =>
 /** Waits until `text` is drawn. */
 const shown = async (running: Running, text: string): Promise<void> => {
   const seen = running.stdout.length;
-  while (!running.stdout.slice(seen).includes(text) && running.child.exitCode === null) {
+  const { child } = running;
+  while (!running.stdout.slice(seen).includes(text) && child.exitCode === null && child.signalCode === null) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  assert.ok(running.stdout.slice(seen).includes(text), `"${text}" was not shown`);
+  assert.ok(running.stdout.slice(seen).includes(text), `"${text}" was not shown, but:\n${running.stdout.slice(seen)}`);
 };
 
 describe('on a terminal', requires('root', 'io_uring', 'fuse', 'loop', 'script'), () => {

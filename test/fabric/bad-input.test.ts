@@ -73,8 +73,11 @@ async function assertUseful(it: Scene): Promise<void> {
   await it.detach();
 }
 
+/** What a stranger does with a connection. */
+type Talk = (socket: net.Socket) => void;
+
 /** Somebody who listens on a port and is no array. */
-async function withStranger(talk: (socket: net.Socket) => void, body: (port: number) => Promise<void>): Promise<void> {
+async function withStranger(talk: Talk, body: (port: number) => Promise<void>): Promise<void> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {
     sockets.add(socket);
@@ -178,13 +181,11 @@ describe('a URL that leads nowhere', needs, () => {
     ));
 });
 
+/** They say nothing; the beginning of an answer, byte by byte; an answer, and then nothing. */
+const silent: readonly Talk[] = [(socket) => socket.resume(), drip, (socket) => socket.write(icResp())];
+
 describe('a port that speaks something else', needs, () => {
-  const strangers: readonly (readonly [
-    what: string,
-    code: ErrorCode,
-    bound: number,
-    talk: (socket: net.Socket) => void,
-  ])[] = [
+  const strangers: readonly (readonly [what: string, code: ErrorCode, bound: number, talk: Talk])[] = [
     [
       'a web server',
       'nvme-not-nvme-tcp',
@@ -192,29 +193,51 @@ describe('a port that speaks something else', needs, () => {
       (socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')),
     ],
     ['one that greets first', 'nvme-not-nvme-tcp', 2_000, (socket) => socket.write('SSH-2.0-OpenSSH_9.2p1\r\n')],
-    ['one that never says a word', 'nvme-timeout', 12_000, (socket) => socket.resume()],
     ['one that sends random bytes', 'nvme-not-nvme-tcp', 2_000, (socket) => socket.write(randomBytes(64 * 1024))],
     ['one that closes at once', 'nvme-connection-lost', 2_000, (socket) => socket.end()],
     ['one that resets at once', 'nvme-connection-lost', 2_000, (socket) => socket.resetAndDestroy()],
-    ['one that sends its answer byte by byte, and never ends', 'nvme-timeout', 12_000, drip],
     [
       'one that begins like an array and goes on with random bytes',
       'nvme-malformed',
       2_000,
       (socket) => socket.write(Buffer.concat([icResp(), randomBytes(4096).fill(0xee, 0, 1)])),
     ],
-    ['one that begins like an array and says no more', 'nvme-timeout', 15_000, (socket) => socket.write(icResp())],
   ];
   for (const [what, code, bound, talk] of strangers) {
     it(what, () =>
       unattached({}, (it) =>
         withStranger(talk, async (port) => {
-          await assertRefused(it, `nvme+tcp://127.0.0.1:${port}/${subsystem}`, code, bound, { timeout: bound - 1_000 });
+          await assertRefused(it, `nvme+tcp://127.0.0.1:${port}/${subsystem}`, code, bound);
           await assertUseful(it);
         }),
       ),
     );
   }
+
+  it('ports that keep a connection and never say what an array would: each within its time-outs', () =>
+    unattached({}, async (it) => {
+      const memory = await memoryTaken(it);
+      const attempts = silent.map((talk) =>
+        withStranger(talk, async (port) => {
+          const url = `nvme+tcp://127.0.0.1:${port}/${subsystem}`;
+          const work = it.host.attach([url], { name: `${it.name}-bad`, kernelDevice: 'none' });
+          await assert.rejects(work, { code: 'nvme-timeout' });
+        }),
+      );
+      await it.within(14_000, 'giving up', () => Promise.all(attempts));
+      assert.deepEqual(await memoryTaken(it), memory, 'the reactors hold memory of them');
+      await assertUseful(it);
+    }));
+
+  it('gives up when it was told to, however long the port would keep it', () =>
+    unattached({}, async (it) => {
+      for (const talk of silent) {
+        await withStranger(talk, (port) =>
+          assertRefused(it, `nvme+tcp://127.0.0.1:${port}/${subsystem}`, 'attach-timeout', 1_500, { timeout: 500 }),
+        );
+      }
+      await assertUseful(it);
+    }));
 
   it('beside ports of the array: the volume is attached without it', () =>
     unattached({}, (it) =>

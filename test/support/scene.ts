@@ -91,7 +91,13 @@ export class Scene {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), `causeway-${this.name}-`));
   }
 
+  /** Throws once the scene is cleared up: a body that goes on after its time must not undo that. */
+  #mustGoOn(): void {
+    if (this.#clearing !== null) throw new Error('the scene is over');
+  }
+
   get array(): ArrayHandle {
+    this.#mustGoOn();
     return defined(this.#array, 'the scene has no array');
   }
 
@@ -100,6 +106,7 @@ export class Scene {
   }
 
   get volume(): ServedVolume {
+    this.#mustGoOn();
     return defined(this.#volume, 'the scene has no volume');
   }
 
@@ -137,7 +144,12 @@ export class Scene {
   }
 
   /** Runs a program to its end. Ends it, with all it started, when it takes longer than `bound`. */
-  async run(bound: number, command: string, ...args: string[]): Promise<Ran> {
+  run(bound: number, command: string, ...args: string[]): Promise<Ran> {
+    this.#mustGoOn();
+    return this.#run(bound, command, args);
+  }
+
+  async #run(bound: number, command: string, args: readonly string[]): Promise<Ran> {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#children.add(child);
     let out = '';
@@ -158,9 +170,7 @@ export class Scene {
 
   /** As `run`; fails unless the program succeeds. */
   async must(bound: number, command: string, ...args: string[]): Promise<string> {
-    const { code, signal, out, err } = await this.run(bound, command, ...args);
-    assert.equal(code, 0, `${command} ${args.join(' ')} ended with ${signal ?? code}: ${err}${out}`);
-    return out;
+    return succeeded(await this.run(bound, command, ...args), command, args);
   }
 
   async mount(point: string, ...options: string[]): Promise<void> {
@@ -211,6 +221,10 @@ export class Scene {
     return this.#clearing;
   }
 
+  async #clear(command: string, ...args: string[]): Promise<void> {
+    succeeded(await this.#run(clearUpBound, command, args), command, args);
+  }
+
   async #clearUp(): Promise<void> {
     const trouble: unknown[] = [];
     const step = async (what: string, work: () => Promise<unknown>): Promise<boolean> => {
@@ -233,8 +247,8 @@ export class Scene {
       while (this.#children.size > 0) await sleep(20);
     });
     for (const point of this.#mounts.splice(0).toReversed()) {
-      const gone = await step('umount', () => this.must(clearUpBound, 'umount', point));
-      if (!gone) await step('umount -l', () => this.must(clearUpBound, 'umount', '-l', point));
+      const gone = await step('umount', () => this.#clear('umount', point));
+      if (!gone) await step('umount -l', () => this.#clear('umount', '-l', point));
     }
     const volume = this.#volume;
     if (volume !== null && !(await step('detach', () => volume.detach()))) {
@@ -265,6 +279,12 @@ async function startOnFreePort(options: ArrayOptions): Promise<ArrayHandle> {
       if (!taken || attempt === 20 || options.port !== undefined) throw error;
     }
   }
+}
+
+/** What the program said. */
+function succeeded({ code, signal, out, err }: Ran, command: string, args: readonly string[]): string {
+  assert.equal(code, 0, `${command} ${args.join(' ')} ended with ${signal ?? code}: ${err}${out}`);
+  return out;
 }
 
 function killGroup(child: ChildProcess): void {

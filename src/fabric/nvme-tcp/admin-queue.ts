@@ -141,6 +141,7 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
     const entries = adminDepth + 1;
     const write: Writer = (view, at, cid) => writeConnectSqe(view, at, cid, 0, entries, 0, target.katoMs);
     const result = await this.#withBuffer(async () => {
+      this.#mustLive();
       writeConnectData(this.#io.memory.view, this.#buffer, target);
       return await this.#run(write, purpose.connect, direction.out, connectDataBytes);
     });
@@ -159,6 +160,7 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
   commandIn(write: Writer, bytes: number): Promise<AdminResult> {
     assert(bytes <= adminDataBytes, 'an admin command brings too much');
     return this.#withBuffer(async () => {
+      this.#mustLive();
       this.#io.memory.fill(this.#buffer, 0, bytes);
       return await this.#run(write, purpose.command, direction.in, bytes);
     });
@@ -171,6 +173,11 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
 
   #armAsyncEvent(): void {
     this.#queue.submit(this, neverTimesOut, direction.none, 0, 0, false);
+  }
+
+  /** Who waited for the buffer may find that it is somebody else's by now. @throws CausewayError how the queue ended */
+  #mustLive(): void {
+    if (!this.alive) throw this.#lostError();
   }
 
   async #withBuffer<T>(work: () => Promise<T>): Promise<T> {
@@ -193,7 +200,7 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
       this.#slotFree ??= this.#io.deferred<void>();
       await this.#slotFree.promise;
     }
-    if (!this.alive) throw this.#lostError();
+    this.#mustLive();
     const deferred = this.#io.deferred<AdminResult>();
     const slot = this.#queue.take(this, kind, dataDirection, this.#buffer, bytes, kind === purpose.connect);
     this.#pending[slot.tag] = { write, deferred };

@@ -203,6 +203,8 @@ export class Association {
       const asked = new CausewayError('nvme-connection-lost', `The connection to ${this.#where} was closed by order.`);
       if (this.state === 'idle') void this.#finish();
       else this.#life?.condemn(asked, outcome.withdrawn);
+      // Nobody waits for what is being connected, and an array that does not answer would keep us for all its time-outs.
+      if (this.state === 'connecting') void this.#life?.controller?.abort();
       this.#retryNow?.resolve();
     }
     return this.#closed.promise;
