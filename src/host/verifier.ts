@@ -96,6 +96,11 @@ class Verifier implements Completer {
     this.#left = plan.depth;
   }
 
+  /** Each kind of operation that is wanted was done, or something failed. */
+  get triedAll(): boolean {
+    return this.failed.some((count) => count > 0) || this.#operations.every((operation) => this.done[operation]! > 0);
+  }
+
   start(): void {
     for (const request of this.#requests) this.#submit(request);
   }
@@ -179,11 +184,20 @@ class Verifier implements Completer {
   }
 }
 
+/** How long the load goes on beyond its time, in steps, until each kind of operation had its turn. Milliseconds. */
+const extension = 50;
+const longestExtension = 20_000;
+
 /** Runs it. Resolves when the last request came back. */
 export async function runVerifier(io: Io, device: BlockDevice, plan: VerifierPlan): Promise<VerifierResult> {
   const ended = io.deferred<void>();
   const verifier = new Verifier(io, device, plan, () => ended.resolve());
-  const timer = io.timer(() => verifier.stop());
+  const latest = io.clock.now() + plan.milliseconds + longestExtension;
+  const timer = io.timer(() => {
+    // On a slow machine the time may be over before each kind of operation had its turn: a little longer then.
+    if (verifier.triedAll || io.clock.now() >= latest) verifier.stop();
+    else timer.arm(extension);
+  });
   const before = io.clock.now();
   timer.arm(plan.milliseconds);
   verifier.start();

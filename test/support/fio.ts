@@ -38,6 +38,8 @@ export async function runFio(scene: Scene, job: FioJob): Promise<FioReport> {
     job.seconds * 1000 + grace,
     'fio',
     '--name=verify',
+    // A job as a process of its own would be in a group of its own, and outlive the end of this one.
+    '--thread',
     `--filename=${scene.device}`,
     '--ioengine=io_uring',
     '--direct=1',

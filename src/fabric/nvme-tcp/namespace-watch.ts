@@ -46,6 +46,7 @@ export class NamespaceWatch {
   readonly #announce: Announce;
   readonly #namespaces = new Map<number, ServedNamespace | RefusedNamespace>();
   #stale = 0;
+  #first = true;
   #begun = false;
   #reading = false;
   #inTransition = false;
@@ -108,8 +109,10 @@ export class NamespaceWatch {
   async #readNamespaces(): Promise<void> {
     const { admin } = this.#controller;
     const known = this.#namespaces;
-    // The first reading reads all, and so does a change of too many.
-    const changed = known.size === 0 ? null : await this.#controller.readChangedNamespaces();
+    // The first reading reads all, and so does a change of too many. Every other one reads the log, even where nothing is
+    // known: without that the controller would not report the next change.
+    const changed = this.#first ? null : await this.#controller.readChangedNamespaces();
+    this.#first = false;
     const wanted = this.#options.nsids ?? (await activeNamespaces(admin));
     for (const nsid of known.keys()) if (!wanted.includes(nsid)) known.delete(nsid);
     for (const nsid of wanted) {

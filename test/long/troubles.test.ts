@@ -25,6 +25,8 @@ function scene(more: Partial<SceneOptions>): SceneOptions {
   };
 }
 
+const volume = { name: 'one', nsid: 1, sizeBytes: 64 * mebi, nguid: '0123456789abcdef0123456789abcdef' };
+
 const load: LoadPlan = {
   seed: 7,
   depth: 32,
@@ -184,6 +186,42 @@ describe('controllers that end', needs, () => {
         await it.array.fault('openPort', [3]);
       });
       await it.until(15_000, 'all paths', () => livePorts(it).length === 4);
+    }));
+});
+
+describe('a volume that goes and comes back', needs, () => {
+  it('requests fail as long as the array says that it is not there, then wait, and find their data again', () =>
+    withScene(scene({ array: { advanced: { volumes: [volume] } } }), async (it) => {
+      const goAndCome = async (): Promise<void> => {
+        for (let round = 0; round < 4; round += 1) {
+          await sleep(300);
+          await it.array.fault('removeVolume', [1]);
+          await it.until(5_000, 'the loss of all paths', () => livePorts(it).length === 0);
+          await sleep(200);
+          await it.array.fault('addVolume', [volume]);
+          await it.until(5_000, 'all paths', () => livePorts(it).length === 4);
+        }
+      };
+      const [results] = await Promise.all([runVerified(it, { ...load, milliseconds: 4000 }), goAndCome()]);
+      const { failed, wrong, firstWrong } = only(results);
+      assert.deepEqual({ wrong, firstWrong }, { wrong: 0, firstWrong: '' });
+      // "Invalid namespace" with "do not retry" is an answer to the request.
+      for (const name of Object.keys(failed)) assert.equal(name, 'gone');
+      await loadWhile(it, { ...load, milliseconds: 500 }, () => Promise.resolve());
+    }));
+
+  it('another volume in its place is not taken for it', () =>
+    withScene(scene({ array: { advanced: { volumes: [volume] } } }), async (it) => {
+      const direct = await Direct.open(it);
+      await direct.write(0, Buffer.alloc(4 * kibi, 1));
+      await it.array.fault('removeVolume', [1]);
+      await it.array.fault('addVolume', [{ ...volume, name: 'another', nguid: 'fedcba9876543210fedcba9876543210' }]);
+      await it.until(5_000, 'the loss of all paths', () => livePorts(it).length === 0);
+      const read = direct.read(0, 4 * kibi);
+      await sleep(500);
+      assert.deepEqual(livePorts(it), []);
+      await it.volume.failQueued();
+      await assert.rejects(read, { code: 'no-path' });
     }));
 });
 
