@@ -49,6 +49,7 @@ test('60 s of verified I/O while paths are closed and opened at random', require
     assert((rounds.get(3) ?? 0) >= 2, 'three of four were not lost at once');
     assert((rounds.get(4) ?? 0) >= 1 && pulse.darks >= 1, 'all paths were not lost at once');
     assert(pulse.mostWaiting > 0, 'nothing waited while all paths were down');
+    assert.equal(pulse.endedInTheDark, 0, 'something was answered while all paths were down');
   }),
 );
 

@@ -69,7 +69,7 @@ const segments: readonly Segment[] = [
   },
 ];
 
-test('half an hour of bad weather', requires(...needs), (t) =>
+test('half an hour of bad weather', requires(...needs), () =>
   withScene(
     {
       label: 'soak',
@@ -84,11 +84,11 @@ test('half an hour of bad weather', requires(...needs), (t) =>
         for (const [index, { name, load, weather }] of segments.entries()) {
           const mine = seed + round * segments.length + index;
           const outcome = await loadIn(it, load, segmentSeconds, (milliseconds) => weather(it, milliseconds, mine));
-          t.diagnostic(`${name}, weather ${mine}: ${describeOutcome(it, outcome)}`);
+          console.log(`${name}, weather ${mine}: ${describeOutcome(it, outcome)}`);
           assertHarmless(it, outcome, stall);
         }
         const { rss } = process.memoryUsage();
-        t.diagnostic(`after round ${round + 1}: ${Math.round(rss / mebi)} MiB resident`);
+        console.log(`after round ${round + 1}: ${Math.round(rss / mebi)} MiB resident`);
         if (round === 0) first = rss;
         else assert(rss < first + growth, `the process grew from ${first} to ${rss} bytes`);
       }

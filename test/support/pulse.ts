@@ -11,7 +11,10 @@ export class Pulse {
   /** Longest time that no path lived, and how often that was the case. */
   longestDark = 0;
   darks = 0;
-  /** Requests that ended while no path lived: answers that were on their way. */
+  /**
+   * Requests that ended while no path lived. After a loss there is none; a path that ANA closes still answers what it
+   * has, and a second reactor hears of it a little later.
+   */
   endedInTheDark = 0;
   /** The longest time from the first path's return to the first request that ended. */
   slowestReturn = 0;
