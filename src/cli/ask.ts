@@ -1,5 +1,6 @@
 /** Asks instances of this host what they serve. What comes back is another process's word, checked as far as we rely on it. */
 import { CausewayError } from '../base/errors.ts';
+import { filterKinds, type FilterReport } from '../filters/spec.ts';
 import { callControl } from '../host/control-client.ts';
 import { isRecord } from '../host/control-protocol.ts';
 import type { DeviceView, HolderView } from '../host/view.ts';
@@ -37,6 +38,17 @@ export async function askDevice(name: string): Promise<DeviceView> {
   throw new CausewayError('no-such-device', `${name} is an array: it serves no device of its own`, {
     hint: `\`causeway array show ${name}\` shows the array.`,
   });
+}
+
+function isFilterReport(value: unknown): value is FilterReport {
+  return isRecord(value) && filterKinds.some((kind) => kind === value['kind']) && typeof value['text'] === 'string';
+}
+
+/** What the filters of each reactor say. @throws CausewayError of callControl */
+export async function askFilters(name: string): Promise<readonly (readonly FilterReport[])[]> {
+  const value = await callControl(name, 'filters');
+  if (!Array.isArray(value)) return [];
+  return value.map((reports: unknown) => (Array.isArray(reports) ? reports.filter(isFilterReport) : []));
 }
 
 /** @throws CausewayError of callControl */

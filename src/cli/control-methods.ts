@@ -1,12 +1,16 @@
 /** What other processes may ask of the instance that this process serves. Parameters come from outside: all are checked. */
 import { CausewayError } from '../base/errors.ts';
 import type { PortState } from '../demo/array-thread.ts';
+import type { FilterReport } from '../filters/spec.ts';
 import type { Attachment } from '../host/contract.ts';
 import { isRecord, type Params } from '../host/control-protocol.ts';
 import type { ControlMethods } from '../host/control-server.ts';
 import { type Instance, viewInstance } from './instance.ts';
 import { findPath } from './path-id.ts';
 import type { PortBoard } from './port-board.ts';
+
+/** The longest report of one filter of one reactor, characters. */
+const longestReport = 64 * 1024;
 
 const portStates: Readonly<Record<string, PortState>> = { open: 'open', closed: 'closed', blackholed: 'blackholed' };
 
@@ -31,6 +35,7 @@ export function controlMethods(instance: Instance, version: string, wishes: EndW
   return new Map<string, (params: Params) => Promise<unknown>>([
     ['show', () => Promise.resolve(viewInstance(instance, version))],
     ['holders', () => device().holders()],
+    ['filters', async () => (await device().filterReports()).map((reports) => reports.map(newestPart))],
     [
       'detach',
       async (params) => {
@@ -70,6 +75,12 @@ export function controlMethods(instance: Instance, version: string, wishes: EndW
       },
     ],
   ]);
+}
+
+/** A long trace is cut to its newest lines: an answer has a bound. */
+function newestPart({ kind, text }: FilterReport): FilterReport {
+  if (text.length <= longestReport) return { kind, text };
+  return { kind, text: text.slice(text.indexOf('\n', text.length - longestReport) + 1) };
 }
 
 function textOf(params: Params, key: string): string {

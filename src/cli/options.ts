@@ -3,6 +3,8 @@ import { type Command, Option } from 'commander';
 import { CausewayError } from '../base/errors.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
 import type { AttachOptions } from '../host/contract.ts';
+import { parseFilter } from '../filters/parse.ts';
+import type { FilterSpec } from '../filters/spec.ts';
 import { isSelectorName, type SelectorName, selectorNames } from '../multipath/selector.ts';
 
 /** An option with a default that the help shows as a user would write it. */
@@ -72,6 +74,10 @@ export function whenNoPath(text: string): number {
   }
 }
 
+function oneMoreFilter(text: string, before: readonly FilterSpec[] | undefined): readonly FilterSpec[] {
+  return [...(before ?? []), parseFilter(text)];
+}
+
 function selector(text: string): SelectorName {
   if (isSelectorName(text)) return text;
   throw refused('--selector', text, `one of ${selectorNames.join(', ')}`);
@@ -98,6 +104,7 @@ export interface DeviceOptions {
   readonly dataDigest?: boolean;
   readonly queueSize?: number;
   readonly timeout?: number;
+  readonly filter?: readonly FilterSpec[];
   readonly readOnly?: boolean;
   readonly hostNqn?: string;
   readonly hostId?: string;
@@ -134,7 +141,13 @@ export function addDeviceOptions(command: Command): Command {
     .option('--header-digest', 'protect protocol headers by CRC32C')
     .option('--data-digest', 'protect data on the wire by CRC32C')
     .option('--queue-size <n>', 'entries of an I/O queue', wholeNumber('--queue-size', 2, 1024))
-    .option('--timeout <time>', 'how long to try to connect before giving up', seconds('--timeout'));
+    .option('--timeout <time>', 'how long to try to connect before giving up', seconds('--timeout'))
+    .option(
+      '--filter <filter>',
+      'put a filter before the device: delay, error, stats or trace, such as delay=read:5ms (docs/filters/);\n' +
+        'may be given several times, the first sees a request first',
+      oneMoreFilter,
+    );
 }
 
 /** The host's options from the words of the command line; what was not said is left to the host. */
@@ -154,6 +167,7 @@ export function attachOptions(name: string, options: DeviceOptions): AttachOptio
       dataDigest: options.dataDigest,
       queueSize: options.queueSize,
       timeout: options.timeout,
+      filters: options.filter,
       readOnly: options.readOnly,
       hostNqn: options.hostNqn,
       hostId: options.hostId,

@@ -1,5 +1,6 @@
 /** A device for people, from the top to the bottom: device, kernel device, volume, paths. */
 import { formatCount, formatDuration, formatSize } from '../base/units.ts';
+import type { FilterReport } from '../filters/spec.ts';
 import type { DeviceView, PathView } from '../host/view.ts';
 import { pathRank, pathStates } from '../multipath/state.ts';
 import { counted, printable, table } from './text.ts';
@@ -91,6 +92,17 @@ function servedText(view: DeviceView): string[] {
     );
   }
   return lines;
+}
+
+/** The filters' reports, a heading for each filter of each reactor. */
+export function filterText(name: string, reactors: readonly (readonly FilterReport[])[]): string[] {
+  const lines = reactors.flatMap((reports, reactor) =>
+    reports.flatMap(({ kind, text }) => [
+      `${kind}, reactor ${reactor}`,
+      ...text.split('\n').map((line) => `  ${printable(line)}`.trimEnd()),
+    ]),
+  );
+  return lines.length > 0 ? lines : [`${name} has no filters`];
 }
 
 export function showText(view: DeviceView): string[] {

@@ -1,5 +1,5 @@
 /** The host as the command line and the library use it: from a URL to a served kernel device, in this process. */
-import type { FilterSpec } from '../filters/spec.ts';
+import type { FilterReport, FilterSpec } from '../filters/spec.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
 import type { SelectorName } from '../multipath/selector.ts';
 import type { DeviceView, HolderView, HostEvent } from './view.ts';
@@ -39,6 +39,8 @@ export interface Attachment {
   /** Plain data as of now. Never waits. */
   view(): DeviceView;
   holders(): Promise<readonly HolderView[]>;
+  /** What each reactor's filters have to say, in the order of the filters. */
+  filterReports(): Promise<readonly (readonly FilterReport[])[]>;
   /** @throws CausewayError `no-such-path` */
   failPath(id: string): Promise<void>;
   restorePath(id: string): Promise<void>;

@@ -5,7 +5,7 @@ import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
 import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
 import type { DeviceHolder } from '../native/holders.ts';
 import { defaultPlaces } from '../kernel/fuse/places.ts';
-import { openKernelDevice } from '../kernel/open.ts';
+import { mostQueues, openKernelDevice } from '../kernel/open.ts';
 import type { PathState } from '../multipath/state.ts';
 import type { AttachOptions, Attachment } from './contract.ts';
 import type { CausewayHost } from './host.ts';
@@ -74,7 +74,7 @@ export class ServedVolume implements Attachment {
         (sum, each) => sum + (each === this ? 0 : each.view().payloadBytes),
         0,
       );
-      const payload = planPayload(this.#host.payloadBudget - taken, queues);
+      const payload = planPayload(this.#host.payloadBudget - taken, Math.max(queues, mostQueues()));
       const kernelHost: KernelHost = {
         reactors: queues,
         serve: (reactor, plan) => {
@@ -125,7 +125,6 @@ export class ServedVolume implements Attachment {
     for (const listener of this.#listeners) listener(whole);
   }
 
-  /** What each reactor's filters have to say, in the order of the filters. */
   filterReports(): Promise<readonly (readonly FilterReport[])[]> {
     return this.#host.callAll<FilterReport[]>('filter.report', () => this.source.device);
   }

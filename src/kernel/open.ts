@@ -2,9 +2,15 @@
 import { CausewayError } from '../base/errors.ts';
 import type { KernelDevice, KernelDeviceKind, KernelHost } from './contract.ts';
 import { type FuseDeviceOptions, openFuseDevice } from './fuse/device.ts';
+import { ringQueues } from './fuse/transport.ts';
 
 export interface KernelDeviceOptions extends FuseDeviceOptions {
   readonly kind: 'auto' | KernelDeviceKind;
+}
+
+/** The most queues that a kernel device may have here. */
+export function mostQueues(): number {
+  return ringQueues();
 }
 
 /** @throws CausewayError `kernel-device-unavailable`, `kernel-device-failed`, `device-name-taken`, `invalid-argument` */

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { causeway, freshName, mainPath, Running, start, startReady, traces } from '../support/cli.ts';
-import { run } from '../support/commands.ts';
+import { attempt, run } from '../support/commands.ts';
 import { requires } from '../support/requires.ts';
 
 const needed = requires('root', 'io_uring', 'fuse', 'loop');
@@ -52,6 +52,34 @@ describe('a demo', needed, () => {
       assert.deepEqual(traces(name), []);
     });
   }
+
+  test('with filters: they act, and `show --filters` prints what they saw', async () => {
+    const name = freshName();
+    const { running, ready } = await demo(
+      name,
+      '--filter',
+      'stats',
+      '--filter',
+      'error=medium-error,ops:read,from:8k,to:12k',
+    );
+    const dd = (skip: number): string[] => [
+      `if=${ready.device}`,
+      'of=/dev/null',
+      'bs=4k',
+      `skip=${skip}`,
+      'count=1',
+      'iflag=direct',
+    ];
+    assert.equal((await attempt('dd', dd(1))).code, 0);
+    assert.match((await attempt('dd', dd(2))).stderr, /Input\/output error|data available/);
+    const shown = await causeway('show', name, '--filters');
+    assert.match(shown.stdout, /^stats, reactor 0\n[^]*^error, reactor 0\n {2}[1-9]\d* failed through this filter/m);
+    running.kill('SIGTERM');
+    assert.equal((await running.ended).code, 0);
+    const refused = await causeway('demo', '--name', name, '--filter', 'slow=2');
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, /there is no "slow"/);
+  });
 
   test('in use: names the holder, serves on, and ends when it is gone', async () => {
     const name = freshName();

@@ -23,7 +23,7 @@ const needs = ['root', 'io_uring', 'fuse', 'loop', 'fio'] as const;
  * How long no request may end while a path lives, milliseconds. With a reset over another controller a lost one is fenced
  * within a few round trips; the rest is this machine, which runs fio, host and array on the same few processors.
  */
-const stall = 3_000;
+const stall = 2_000;
 
 function scene(label: string, seconds: number, more: Partial<SceneOptions> = {}): SceneOptions {
   return {

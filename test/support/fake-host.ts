@@ -107,6 +107,10 @@ export class FakeAttachment implements Attachment {
     return this.holdersWith?.() ?? Promise.resolve(this.users);
   }
 
+  filterReports(): ReturnType<Attachment['filterReports']> {
+    return Promise.resolve([]);
+  }
+
   failPath(id: string): Promise<void> {
     return this.#set(id, 'disabled');
   }

@@ -133,6 +133,24 @@ test('fence: a controller whose admin queue lives is reset through it', async ()
   });
 });
 
+test('fence: where there is one path only, its next controller resets the lost one', async () => {
+  await withFabric(19, 1, { ccrl: 4 }, async (fabric) => {
+    await fabric.live(1);
+    await fabric.world.run({ until: () => fabric.reactor.paths.size === 1 });
+    await heldWrites(fabric, 1, 2);
+    await fabric.world.drive(fabric.array.faults.closePort(1));
+    await fabric.world.pass(500);
+    // Lives that never came up are told as well.
+    const first = (): unknown => fabric.reactor.fenced.find(({ epoch }) => epoch === 1);
+    assert.equal(first(), undefined);
+    const before = fabric.world.now;
+    await fabric.world.drive(fabric.array.faults.openPort(1));
+    await fabric.world.run({ until: () => first() !== undefined });
+    assert.deepEqual(first(), { controller: 1, epoch: 1, how: 'cross-controller-reset' });
+    assert.ok(fabric.world.now - before < 2000, `${fabric.world.now - before} ms`);
+  });
+});
+
 test('fence: another controller of the subsystem resets the lost one', async () => {
   await withFabric(7, 1, { ccrl: 4 }, async (fabric) => {
     await fabric.live(1);

@@ -111,7 +111,10 @@ export interface AssociationListener {
 export interface AssociationHome {
   readonly io: Io;
   readonly link: LeadLink;
-  /** Live controllers of the same subsystem, other than this association's, that can reset another controller. */
+  /**
+   * Live controllers of the same subsystem that can reset another controller. The association's own is among them once it
+   * has a new one: where one path is left and its port came back, nobody else could fence the life that was lost there.
+   */
   helpers(association: Association): readonly Controller[];
 }
 

@@ -41,7 +41,7 @@ export class FabricLead implements AssociationHome {
   helpers(association: Association): readonly Controller[] {
     const found: Controller[] = [];
     for (const other of this.#associations.values()) {
-      if (other === association || !isSameSubsystem(other, association)) continue;
+      if (!isSameSubsystem(other, association)) continue;
       const { controller } = other;
       if (controller?.alive && (controller.ready?.id.ccrl ?? 0) > 0) found.push(controller);
     }

@@ -8,7 +8,7 @@ import { checkDeviceName, defaultPlaces, mountPoint, mountSource, type Places } 
 import { type DeviceRecord, makeRecord, removeRecord, withRecords, writeRecord } from './record.ts';
 import { recoverName } from './recover.ts';
 import { FuseSession } from './session.ts';
-import { possibleCpus, spreadQueues, switchUringOn, type TransportWish } from './transport.ts';
+import { ringQueues, spreadQueues, switchUringOn, type TransportWish } from './transport.ts';
 
 const pageBytes = 4096;
 
@@ -147,10 +147,8 @@ async function serveQueues(
   payloadBytes: number,
   served: ServedQueues[],
 ): Promise<void> {
-  const cpus = possibleCpus();
-  const last = cpus.at(-1) ?? 0;
   const queues = spreadQueues(
-    Array.from({ length: last + 1 }, (_, cpu) => cpu),
+    Array.from({ length: ringQueues() }, (_, cpu) => cpu),
     host.reactors,
   );
   for (const [reactor, mine] of queues.entries()) {

@@ -31,7 +31,7 @@ export function switchUringOn(mend: boolean, file = parameter): UringSwitch {
   }
 }
 
-/** The CPUs that may ever be there: "0-3,8" is 0, 1, 2, 3 and 8. FUSE over io_uring has one queue for each number up to the last. */
+/** The CPUs that may ever be there: "0-3,8" is 0, 1, 2, 3 and 8. */
 export function parseCpuList(text: string): number[] {
   const cpus: number[] = [];
   for (const part of text.trim().split(',')) {
@@ -42,9 +42,14 @@ export function parseCpuList(text: string): number[] {
   return cpus;
 }
 
-export function possibleCpus(): number[] {
+function possibleCpus(): number[] {
   const cpus = parseCpuList(fs.readFileSync('/sys/devices/system/cpu/possible', 'utf8'));
   return cpus.length === 0 ? [0] : cpus;
+}
+
+/** How many queues FUSE over io_uring has: one for each number up to the last possible CPU's. */
+export function ringQueues(): number {
+  return (possibleCpus().at(-1) ?? 0) + 1;
 }
 
 /** Deals the queues out to the reactors, one after the other. */
