@@ -51,7 +51,7 @@ export function addDemo(program: Command, { context }: Verbs): void {
       name: options.name,
       kind: 'demo',
       arrays: [{ ...array, port: nvmePort }, array],
-      device: { urls: [], options: attachOptions(options.name, options) },
+      device: { urls: [], options: { ...attachOptions(options.name, options), isNew: true } },
       grace: options.grace,
       force: options.force === true,
       json: options.json === true,

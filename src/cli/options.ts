@@ -5,7 +5,8 @@ import { parseDuration, parseSize } from '../base/units.ts';
 import type { AttachOptions } from '../host/contract.ts';
 import { parseFilter } from '../filters/parse.ts';
 import type { FilterSpec } from '../filters/spec.ts';
-import { isSelectorName, type SelectorName, selectorNames } from '../multipath/selector.ts';
+import { type GhostWrites, ghostWrites } from '../multipath/options.ts';
+import { isSelectorName, maxWeight, type SelectorName, selectorNames } from '../multipath/selector.ts';
 
 /** An option with a default that the help shows as a user would write it. */
 export function withDefault<T>(
@@ -78,6 +79,30 @@ function oneMoreFilter(text: string, before: readonly FilterSpec[] | undefined):
   return [...(before ?? []), parseFilter(text)];
 }
 
+/** Weights of paths, one by one: PATH=N. */
+function oneMoreWeight(
+  text: string,
+  before: Readonly<Record<string, number>> | undefined,
+): Readonly<Record<string, number>> {
+  const { path, weight } = /^(?<path>.+)=(?<weight>\d{1,4})$/.exec(text)?.groups ?? {};
+  const value = Number(weight);
+  if (path === undefined || !(value >= 1 && value <= maxWeight)) {
+    throw refused('--weight', text, `a path and a whole number from 1 to ${maxWeight}, such as 127.0.0.1:4420=5`);
+  }
+  return { ...before, [path]: value };
+}
+
+/** Milliseconds that a path has to stay up before it carries I/O again; -1 = until somebody says so. */
+function whenBack(text: string): number {
+  if (text === 'immediate') return 0;
+  if (text === 'manual') return -1;
+  try {
+    return parseDuration(text);
+  } catch {
+    throw refused('--failback', text, '"immediate", "manual" (`path restore` ends it), or a duration such as 30s');
+  }
+}
+
 function selector(text: string): SelectorName {
   if (isSelectorName(text)) return text;
   throw refused('--selector', text, `one of ${selectorNames.join(', ')}`);
@@ -95,8 +120,12 @@ export interface DeviceOptions {
   readonly kernelDevice?: 'auto' | 'ublk' | 'nbd' | 'fuse';
   readonly transport?: 'auto' | 'uring' | 'classic';
   readonly selector?: SelectorName;
-  readonly ghostWrites?: 'strict' | 'none';
+  readonly weight?: Readonly<Record<string, number>>;
+  readonly ghostWrites?: GhostWrites;
   readonly whenNoPath?: number;
+  readonly failback?: number;
+  readonly suspectAfter?: number;
+  readonly flapLimit?: number;
   readonly ioTimeout?: number;
   readonly keepAlive?: number;
   readonly quiesceTime?: number;
@@ -123,14 +152,36 @@ export function addDeviceOptions(command: Command): Command {
       'how FUSE requests travel: auto, uring (fastest) or classic',
       oneOf('--transport', ['auto', 'uring', 'classic']),
     )
-    .option('--selector <name>', `which path takes a request: ${selectorNames.join(' or ')}`, selector)
+    .option(
+      '--selector <name>',
+      `which path takes a request (docs/selectors/): ${selectorNames.slice(0, 4).join(', ')},\n` +
+        `${selectorNames.slice(4).join(', ')}; queue-depth by default`,
+      selector,
+    )
+    .option(
+      '--weight <path=n>',
+      'weight of a path for the selectors weighted and service-time, 1 by default; once for each path',
+      oneMoreWeight,
+    )
     .option(
       '--ghost-writes <mode>',
-      'strict: a write of unknown outcome waits until its lost controller can no longer execute it;\n' +
-        'none: it is sent again at once, and old data may come back over newer',
-      oneOf('--ghost-writes', ['strict', 'none']),
+      'a write of unknown outcome, until its lost controller can no longer execute it:\n' +
+        'quarantine: is sent again at once, and others wait to write to its range (default);\n' +
+        'strict: waits itself; none: is sent again, and old data may come back over newer',
+      oneOf('--ghost-writes', ghostWrites),
     )
     .option('--when-no-path <what>', 'I/O while no path lives: queue (for ever), fail, or a duration', whenNoPath)
+    .option('--failback <when>', 'a path that came back carries I/O: immediate, manual, or after a duration', whenBack)
+    .option(
+      '--flap-limit <n>',
+      'losses within a minute after which a path has to stay up for 30 s first; 0: never',
+      wholeNumber('--flap-limit', 0, 1000),
+    )
+    .option(
+      '--suspect-after <time>',
+      'a path without answers, while others answer, is avoided',
+      seconds('--suspect-after'),
+    )
     .option('--io-timeout <time>', 'a command without an answer condemns its controller', seconds('--io-timeout'))
     .option('--keep-alive <time>', 'keep-alive timeout of controllers', seconds('--keep-alive'))
     .option(
@@ -158,8 +209,12 @@ export function attachOptions(name: string, options: DeviceOptions): AttachOptio
       kernelDevice: options.kernelDevice,
       fuseTransport: options.transport,
       selector: options.selector,
+      weights: options.weight,
       ghostWrites: options.ghostWrites,
       noPathRetry: options.whenNoPath,
+      failback: options.failback,
+      flapLimit: options.flapLimit,
+      suspectAfter: options.suspectAfter,
       ioTimeout: options.ioTimeout,
       keepAlive: options.keepAlive,
       quiesceTime: options.quiesceTime,

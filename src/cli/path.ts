@@ -42,8 +42,13 @@ export function addPath(program: Command, verbs: Verbs): void {
     await callControl(name, 'fail-queued');
     const { counters } = await askDevice(name);
     if (options.json === true)
-      context.stdout.line(JSON.stringify({ name, waiting: counters.waiting, held: counters.held }));
-    else context.stdout.line(`${name}: ${counters.waiting} waiting, ${counters.held} held now`);
+      context.stdout.line(
+        JSON.stringify({ name, waiting: counters.waiting, held: counters.held, gated: counters.gated }),
+      );
+    else
+      context.stdout.line(
+        `${name}: ${counters.waiting} waiting, ${counters.held} held, ${counters.gated} at a quarantine now`,
+      );
   });
 }
 

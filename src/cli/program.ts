@@ -31,6 +31,8 @@ export function buildProgram(verbs: Verbs): Command {
     .helpCommand('help [command]', 'what a command does, with its options and examples')
     .showSuggestionAfterError()
     .exitOverride()
+    // With it, and the same of every verb, `array show NAME --json` is not taken for `array --json show NAME`.
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => verbs.context.stdout.line(text.trimEnd()),
       writeErr: (text) => verbs.context.stderr.line(text.trimEnd()),

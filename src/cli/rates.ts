@@ -68,6 +68,6 @@ export function ratesBetween(before: Sample, now: Sample): Rates {
 
 /** Something was done, or is to be done. */
 export function isBusy(rates: Rates, view: DeviceView): boolean {
-  const { waiting, held } = view.counters;
-  return rates.reads + rates.writes + rates.others > 0 || waiting + held > 0;
+  const { waiting, held, gated } = view.counters;
+  return rates.reads + rates.writes + rates.others > 0 || waiting + held + gated > 0;
 }

@@ -34,6 +34,8 @@ export function statsLine(sample: Sample, rates: Rates, at: string): string {
     inFlight: paths.reduce((sum, path) => sum + path.counters.inFlight, 0),
     waiting: counters.waiting,
     held: counters.held,
+    gated: counters.gated,
+    quarantined: counters.quarantined,
     errors: counters.errors,
     paths: paths.map(({ id, state }, index) => ({ id, state, iops: round(rates.paths[index]?.operations ?? 0) })),
   });

@@ -50,7 +50,7 @@ export function readyLines(instance: Instance): string[] {
 
 /** One line of statistics. */
 export function statsText(view: DeviceView, rates: Rates): string {
-  const { waiting, waitingFor, held } = view.counters;
+  const { waiting, waitingFor, held, gated } = view.counters;
   const parts = [
     `${formatCount(rates.reads)} reads/s ${formatSize(rates.readBytes)}/s`,
     `${formatCount(rates.writes)} writes/s ${formatSize(rates.writtenBytes)}/s`,
@@ -58,6 +58,7 @@ export function statsText(view: DeviceView, rates: Rates): string {
   if (rates.latency > 0) parts.push(`mean ${formatDuration(rates.latency / 1000)}`);
   if (waiting > 0) parts.push(`${waiting} waiting for ${formatDuration(waitingFor)}`);
   if (held > 0) parts.push(`${counted(held, 'write')} held for a fence`);
+  if (gated > 0) parts.push(`${counted(gated, 'write')} waiting for a quarantine`);
   return parts.join(', ');
 }
 

@@ -55,7 +55,7 @@ function heading(state: ScreenState, columns: number): Line[] {
   const live = view.paths.filter((path) => pathRank(path.state) > 0).length;
   const health: Style = live === 0 ? 'red' : live < view.paths.length ? 'yellow' : 'green';
   const total = rates.reads + rates.writes;
-  const { waiting, waitingFor, held } = view.counters;
+  const { waiting, waitingFor, held, gated } = view.counters;
   const inFlight = view.paths.reduce((sum, path) => sum + path.counters.inFlight, 0);
   const latency = rates.latency > 0 ? formatDuration(rates.latency / 1000) : '–';
   const isWide = columns >= medium;
@@ -89,6 +89,7 @@ function heading(state: ScreenState, columns: number): Line[] {
       span(String(inFlight).padEnd(10), 'bold'),
       span(waiting > 0 ? `  ${waiting} waiting for ${formatDuration(waitingFor)}` : '', 'yellow'),
       span(held > 0 ? `  ${counted(held, 'write')} held for a fence` : '', 'yellow'),
+      span(gated > 0 ? `  ${counted(gated, 'write')} waiting for a quarantine` : '', 'yellow'),
     ],
   ];
 }
@@ -97,6 +98,8 @@ const stateStyle: Readonly<Record<PathState, Style>> = {
   'live-optimized': 'green',
   'live-non-optimized': 'yellow',
   connecting: 'yellow',
+  probation: 'yellow',
+  suspect: 'yellow',
   inaccessible: 'red',
   down: 'red',
   disabled: 'dim',

@@ -58,7 +58,8 @@ test('the options arrive', async () => {
   const words =
     '--name a --kernel-device fuse --transport classic --selector round-robin --when-no-path 30s --ghost-writes none';
   const more =
-    '--io-timeout 5 --keep-alive 9s --quiesce-time 1m --data-digest --queue-size 64 --timeout 7s --read-only';
+    '--io-timeout 5 --keep-alive 9s --quiesce-time 1m --data-digest --queue-size 64 --timeout 7s --read-only ' +
+    '--weight h:4420=5 --weight [::1]:4420=1000';
   const ended = world.run(
     'attach',
     'nvme+tcp://h/nqn.2014-08.org.example:a',
@@ -75,6 +76,7 @@ test('the options arrive', async () => {
     kernelDevice: 'fuse',
     fuseTransport: 'classic',
     selector: 'round-robin',
+    weights: { 'h:4420': 5, '[::1]:4420': 1000 },
     noPathRetry: 30_000,
     ghostWrites: 'none',
     ioTimeout: 5_000,

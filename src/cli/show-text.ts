@@ -2,6 +2,8 @@
 import { formatCount, formatDuration, formatSize } from '../base/units.ts';
 import type { FilterReport } from '../filters/spec.ts';
 import type { DeviceView, PathView } from '../host/view.ts';
+import type { GhostWrites } from '../multipath/options.ts';
+import type { PathLife } from '../multipath/path-life.ts';
 import { pathRank, pathStates } from '../multipath/state.ts';
 import { counted, printable, table } from './text.ts';
 
@@ -23,6 +25,7 @@ export function pathTable(paths: readonly PathView[]): string[] {
     { title: 'IN FLIGHT', right: true },
     { title: 'READS', right: true },
     { title: 'WRITES', right: true },
+    { title: 'NOW', right: true },
     { title: 'MEAN', right: true },
     { title: 'MAX', right: true },
     { title: 'ERRORS', right: true },
@@ -41,6 +44,7 @@ export function pathTable(paths: readonly PathView[]): string[] {
         String(counters.inFlight),
         formatCount(counters.reads),
         formatCount(counters.writes),
+        latency(counters.latencyNow),
         latency(counters.latencyMean),
         latency(counters.latencyMax),
         String(counters.errors),
@@ -50,6 +54,24 @@ export function pathTable(paths: readonly PathView[]): string[] {
     }),
   );
 }
+
+function lifeText({ failback, flapLimit, flapWindow, flapHold, suspectAfter }: PathLife): string {
+  const back = failback < 0 ? 'by hand' : failback === 0 ? 'at once' : `after ${formatDuration(failback)}`;
+  const window = formatDuration(flapWindow);
+  const flaps =
+    flapLimit === 0
+      ? 'however often it goes'
+      : `${flapLimit} losses in ${window} hold it for ${formatDuration(flapHold)}`;
+  const suspect =
+    suspectAfter === 0 ? 'never suspect' : `suspect after ${formatDuration(suspectAfter)} without an answer`;
+  return `failback ${back}; ${flaps}; ${suspect}`;
+}
+
+const ghostTexts: Readonly<Record<GhostWrites, string>> = {
+  quarantine: 'quarantine: sent again at once; others wait to write to their ranges until the fence',
+  strict: 'strict: writes of unknown outcome wait for a fence',
+  none: 'NONE: a late write of a lost controller may bring back old data',
+};
 
 function servedText(view: DeviceView): string[] {
   const { counters } = view;
@@ -83,13 +105,21 @@ function servedText(view: DeviceView): string[] {
       ),
     );
   }
-  for (const fence of view.fences) {
+  if (counters.everQuarantined > 0) {
     lines.push(
       fact(
-        'fence',
-        `${fence.path} (controller ${fence.cntlid}) by ${fence.by}, ${formatDuration(fence.remaining)} at most`,
+        'quarantine',
+        `${counted(counters.quarantined, 'range')} now, ${counters.everQuarantined} ever; ` +
+          `${counted(counters.gated, 'write')} waiting for one, ${counters.everGated} ever`,
       ),
     );
+  }
+  for (const fence of view.fences) {
+    const kept =
+      fence.ranges > 0 ? `, ${counted(fence.ranges, 'range')} (${formatSize(fence.bytes)}) in quarantine` : '';
+    const by = `by ${fence.by}, ${formatDuration(fence.remaining)} at most`;
+    const whose = fence.cntlid < 0 ? fence.path : `${fence.path} (controller ${fence.cntlid})`;
+    lines.push(fact('fence', `${whose} ${by}${kept}`));
   }
   return lines;
 }
@@ -113,10 +143,6 @@ export function showText(view: DeviceView): string[] {
     view.noPathRetry < 0
       ? 'I/O waits for ever while no path lives'
       : `I/O waits ${formatDuration(view.noPathRetry)} while no path lives`;
-  const ghost =
-    view.ghostWrites === 'strict'
-      ? 'strict: writes of unknown outcome wait for a fence'
-      : 'NONE: a late write of a lost controller may bring back old data';
   const lines = [
     printable(`${view.name}  ${view.device}  ${formatSize(view.sizeBytes)}  ${view.state}`),
     fact(
@@ -136,7 +162,8 @@ export function showText(view: DeviceView): string[] {
   return [
     ...lines,
     fact('multipath', `${view.selector}; ${waits}`),
-    fact('ghost writes', ghost),
+    fact('path life', lifeText(view.life)),
+    fact('ghost writes', ghostTexts[view.ghostWrites]),
     fact('array', `${view.paths[0]?.subsystem ?? ''}, namespace ${view.paths[0]?.nsid ?? ''}`),
     fact('paths', `${live} of ${view.paths.length} live`),
     ...pathTable(view.paths).map((line) => `    ${line}`),

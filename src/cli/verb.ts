@@ -15,6 +15,7 @@ export interface Verbs {
 /** A command with `--json` and examples, each a line of the command and, after ` # `, what it does. */
 export function verb(parent: Command, usage: string, description: string, examples: readonly string[]): Command {
   const command = parent.command(usage).description(description).option('--json', 'print JSON');
+  command.enablePositionalOptions();
   const width = Math.max(...examples.map((example) => (example.split(' # ')[0] ?? '').length));
   const lines = examples.map((example) => {
     const [words = '', meaning] = example.split(' # ');

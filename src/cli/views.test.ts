@@ -60,7 +60,14 @@ test('list: nothing is said as a sentence', () => assert.match(listText([])[0] ?
 test('show: from the device down to its paths, with reasons and counters', () => {
   const paths = [
     fakePath(1, {
-      counters: { ...fakePath(1).counters, reads: 1234, latencyMean: 212, latencyMax: 3400, inFlight: 3 },
+      counters: {
+        ...fakePath(1).counters,
+        reads: 1234,
+        latencyNow: 198,
+        latencyMean: 212,
+        latencyMax: 3400,
+        inFlight: 3,
+      },
     }),
     fakePath(2, { state: 'down', reason: 'connection reset', cntlid: -1, losses: 2 }),
     fakePath(3, { state: 'disabled' }),
@@ -71,7 +78,16 @@ test('show: from the device down to its paths, with reasons and counters', () =>
     notes: ['switched on'],
     ghostWrites: 'none',
     noPathRetry: 30_000,
-    fences: [{ path: '127.0.0.2:4420', cntlid: 2, by: 'time (assumed, not guaranteed)', remaining: 12_000 }],
+    fences: [
+      {
+        path: '127.0.0.2:4420',
+        cntlid: 2,
+        by: 'time (assumed, not guaranteed)',
+        remaining: 12_000,
+        ranges: 3,
+        bytes: 24_576,
+      },
+    ],
     counters: {
       ...base.counters,
       reads: 10,
@@ -81,6 +97,10 @@ test('show: from the device down to its paths, with reasons and counters', () =>
       waitingFor: 1500,
       held: 1,
       everHeld: 2,
+      quarantined: 3,
+      everQuarantined: 7,
+      gated: 1,
+      everGated: 4,
     },
   }).join('\n');
   for (const pattern of [
@@ -89,11 +109,12 @@ test('show: from the device down to its paths, with reasons and counters', () =>
     /latency +mean 200 µs/,
     /waiting +3 requests for 1\.5 s/,
     /held writes +1 now, 2 ever/,
-    /fence +127\.0\.0\.2:4420 \(controller 2\) by time \(assumed, not guaranteed\), 12 s at most/,
+    /fence +127\.0\.0\.2:4420 \(controller 2\) by time \(assumed, not guaranteed\), 12 s at most, 3 ranges \(24 KiB\) in quarantine/,
+    /quarantine +3 ranges now, 7 ever; 1 write waiting for one, 4 ever/,
     /I\/O waits 30 s while no path lives/,
     /ghost writes +NONE/,
     /paths +1 of 3 live/,
-    /1 {2}127\.0\.0\.1:4420 {2}live-optimized +1 +3 +1\.2k +0 +212 µs +3\.4 ms +0 +0$/m,
+    /1 {2}127\.0\.0\.1:4420 {2}live-optimized +1 +3 +1\.2k +0 +198 µs +212 µs +3\.4 ms +0 +0$/m,
     /2 {2}127\.0\.0\.2:4420 {2}down +– .* 2 {2}connection reset$/m,
     /3 .*disabled .*The administrator took it out\.$/m,
   ]) {

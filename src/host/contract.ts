@@ -1,6 +1,7 @@
 /** The host as the command line and the library use it: from a URL to a served kernel device, in this process. */
 import type { FilterReport, FilterSpec } from '../filters/spec.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
+import type { GhostWrites } from '../multipath/options.ts';
 import type { SelectorName } from '../multipath/selector.ts';
 import type { DeviceView, HolderView, HostEvent } from './view.ts';
 
@@ -11,10 +12,26 @@ export interface AttachOptions {
   /** FUSE transport: `auto` tries io_uring first. */
   readonly fuseTransport?: 'auto' | FuseTransport;
   readonly selector?: SelectorName;
-  readonly ghostWrites?: 'strict' | 'none';
+  /**
+   * By path, `<address>:<port>`: its share under `weighted`, its throughput under `service-time`. Whole numbers from 1 to
+   * 1000; 1 for paths that are not named.
+   */
+  readonly weights?: Readonly<Record<string, number>>;
+  /** What becomes of a write that its lost controller may still execute; `quarantine` by default. */
+  readonly ghostWrites?: GhostWrites;
   /** Milliseconds; -1 = for ever (default). */
   readonly noPathRetry?: number;
+  /** Milliseconds that a path has to stay up after a loss before it carries I/O; 0: none (default), -1: until restored by hand. */
+  readonly failback?: number;
+  /** A path that was lost this often (8; 0: never) within `flapWindow` (60000 ms) has to stay up for `flapHold` (30000 ms). */
+  readonly flapLimit?: number;
+  readonly flapWindow?: number;
+  readonly flapHold?: number;
+  /** Milliseconds without an answer, while other paths answer, after which a path is suspect (300); 0: never. */
+  readonly suspectAfter?: number;
   readonly readOnly?: boolean;
+  /** The volume was made just now: nothing that was written to it earlier can still be under way. */
+  readonly isNew?: boolean;
   /** Keep-alive timeout of controllers, milliseconds. */
   readonly keepAlive?: number;
   /** Milliseconds after which a command without an answer condemns its controller. */

@@ -11,6 +11,8 @@ import { tryLock } from '../native/locks.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from './runtime-dir.ts';
 
 export interface IdentityClaim {
+  /** Stands for the identity in names of files. */
+  readonly digest: string;
   release(): void;
 }
 
@@ -38,6 +40,7 @@ export function claimIdentity(id: string, name: string): IdentityClaim {
   fs.writeSync(fd, `${name}\n`, 0);
   claimed.set(id, name);
   return {
+    digest,
     release: () => {
       if (!claimed.delete(id)) return;
       // The file goes before the lock, so that whoever opened it meanwhile sees that it is not the one of that name.
@@ -45,6 +48,23 @@ export function claimIdentity(id: string, name: string): IdentityClaim {
       fs.closeSync(fd);
     },
   };
+}
+
+/** Does something to the traces of a volume that nobody has claimed; nothing if somebody has. @param digest as of a claim */
+export function ifUnclaimed(digest: string, act: () => void): void {
+  const file = path.join(runtimeDirectory(), `identity-${digest}`);
+  let fd: number;
+  try {
+    fd = lock(file, digest);
+  } catch {
+    return;
+  }
+  try {
+    act();
+  } finally {
+    fs.rmSync(file, { force: true });
+    fs.closeSync(fd);
+  }
 }
 
 function lock(file: string, id: string): number {

@@ -1,5 +1,7 @@
 /** Opens what a URL names as a device on every reactor, and closes it again. */
 import { randomUUID } from 'node:crypto';
+import os from 'node:os';
+import path from 'node:path';
 import type { Geometry, Identity } from '../block/device.ts';
 import { maxTransferBytes } from '../block/device.ts';
 import type { FileDeviceOptions } from '../block/file-device.ts';
@@ -8,12 +10,18 @@ import { defined } from '../base/assert.ts';
 import { checkFilters } from '../filters/spec.ts';
 import { mapStore } from '../io/uring/store.ts';
 import { flushLedgerBytes } from '../multipath/flush-ledger.ts';
+import { defaultGhostWrites } from '../multipath/options.ts';
+import { pathLife } from '../multipath/path-life.ts';
 import { DeviceStatistics, statisticsBytes } from '../multipath/statistics.ts';
+import { ownIdentity } from '../kernel/fuse/process-identity.ts';
 import { bridgeCellsBytes } from './bridge-cells.ts';
 import type { AttachOptions } from './contract.ts';
 import type { CausewayHost } from './host.ts';
+import { earlierProgram, GhostFile, ghostFileName, sweepGhostFiles } from './ghost-file.ts';
 import { claimIdentity, type IdentityClaim } from './identity-claim.ts';
+import { runtimeDirectory } from './runtime-dir.ts';
 import type { OpenedDevice } from './reactor-entry.ts';
+import { pathWeights } from './path-weights.ts';
 import type { Source } from './source.ts';
 import { mergedPathState } from './volume-counters.ts';
 import type { AttachedVolume } from './volume-lead.ts';
@@ -35,6 +43,8 @@ export interface OpenSource {
   readonly reactors: number;
   /** By reactor that serves it. */
   readonly statistics: readonly DeviceStatistics[];
+  /** What is in quarantine; null where there are no paths. */
+  readonly ghosts: GhostFile | null;
   readonly claim: IdentityClaim;
   /** The multipath device behind it, by number; null where there is none. */
   readonly multipath: number | null;
@@ -42,7 +52,7 @@ export interface OpenSource {
   readonly abandon: () => void;
 }
 
-const noClaim: IdentityClaim = { release: () => {} };
+const noClaim: IdentityClaim = { digest: '', release: () => {} };
 
 /** How long attaching may take unless said otherwise, milliseconds. */
 const attachTimeout = 15_000;
@@ -124,12 +134,25 @@ async function openLocal(
     const claim = kind === 'file' ? claimIdentity(identity.id, options.name) : noClaim;
     const base = { device, geometry, identity, kind, subsystem: '', nsid: 0, associations: [], pathIds: [] };
     const statistics = buffers.map((buffer) => new DeviceStatistics(buffer));
-    return { ...base, reactors: statistics.length, statistics, claim, multipath: null, abandon: () => {} };
+    return {
+      ...base,
+      reactors: statistics.length,
+      statistics,
+      ghosts: null,
+      claim,
+      multipath: null,
+      abandon: () => {},
+    };
   } catch (error) {
     host.offBridge(device);
     await host.callAll('device.close', () => device);
     throw error;
   }
+}
+
+/** How long this host has been up, milliseconds. */
+function uptime(): number {
+  return os.uptime() * 1000;
 }
 
 async function openFabric(
@@ -142,12 +165,27 @@ async function openFabric(
   const associations = attached.associations.map((view) => view.association);
   for (const view of attached.associations) host.associations.set(view.association, view);
   let claim: IdentityClaim | null = null;
+  let opened: GhostFile | null = null;
   try {
     const { info } = attached;
+    const pathIds = attached.associations.map((view) => `${view.host}:${view.port}`);
+    const weights = pathWeights(pathIds, options.weights ?? {});
     claim = claimIdentity(info.identity.id, options.name);
     const device = host.newDevice();
     const geometry = geometryOf(info, maxTransferBytes, options.readOnly === true);
     const ledger = new SharedArrayBuffer(flushLedgerBytes);
+    const { bootId } = ownIdentity();
+    sweepGhostFiles(runtimeDirectory(), bootId, uptime());
+    const ghosts = new GhostFile({
+      path: path.join(runtimeDirectory(), ghostFileName(claim.digest)),
+      reactors: host.reactors.length,
+      sizeBytes: geometry.sizeBytes,
+      boundMs: Math.max(...attached.associations.map(({ fenceMs }) => fenceMs)),
+      bootId,
+      uptime,
+      isNew: options.isNew === true,
+    });
+    opened = ghosts;
     const buffers = host.reactors.map(() => new SharedArrayBuffer(statisticsBytes));
     const plan = (reactor: number): VolumePlan => ({
       device,
@@ -155,13 +193,19 @@ async function openFabric(
       geometry,
       associations,
       selector: options.selector ?? 'queue-depth',
-      ghostWrites: options.ghostWrites ?? 'strict',
+      weights,
+      ghostWrites: options.ghostWrites ?? defaultGhostWrites,
       noPathRetry: options.noPathRetry ?? -1,
+      life: pathLife(options),
       sharedCache: false,
       ledger,
+      gate: ghosts.path,
+      reactors: host.reactors.length,
+      reactor,
       statistics: defined(buffers[reactor], 'statistics'),
     });
     await host.callAll('volume.make', plan);
+    ghosts.begin(() => void host.callAll('volume.fenced', () => ({ device, ...earlierProgram })));
     const reactors = reactorsServed(host, attached);
     const statistics = buffers.slice(0, reactors).map((buffer) => new DeviceStatistics(buffer));
     await pathsPlaced(attached, statistics);
@@ -173,14 +217,16 @@ async function openFabric(
       subsystem: info.subnqn,
       nsid: info.nsid,
       associations,
-      pathIds: attached.associations.map((view) => `${view.host}:${view.port}`),
+      pathIds,
       reactors,
       statistics,
+      ghosts,
       claim,
       multipath: device,
       abandon: () => {},
     };
   } catch (error) {
+    opened?.close();
     claim?.release();
     await host.lead.call('volume.release', associations);
     throw error;
@@ -210,10 +256,12 @@ async function pathsPlaced(attached: AttachedVolume, statistics: readonly Device
 
 /** Closes it on every reactor. No request may be under way. */
 export async function closeSource(host: CausewayHost, source: OpenSource): Promise<void> {
+  if (source.kind !== 'alias') source.ghosts?.end();
   await host.callAll('device.close', () => source.device);
   if (source.kind === 'alias') return;
   if (source.associations.length > 0) await host.lead.call('volume.release', source.associations);
   for (const association of source.associations) host.associations.delete(association);
   host.offBridge(source.device);
+  source.ghosts?.close();
   source.claim.release();
 }

@@ -11,6 +11,7 @@ import { knownStores, type StorePlace } from '../io/uring/store.ts';
 import type { QueuePlan } from '../kernel/contract.ts';
 import { makeQueueServer } from '../kernel/queue-server.ts';
 import { DeviceStatistics } from '../multipath/statistics.ts';
+import { GhostGate } from '../multipath/ghost-gate.ts';
 import type { SelectorName } from '../multipath/selector.ts';
 import { AliasDevice } from './alias-device.ts';
 import { CountedDevice } from './counted-device.ts';
@@ -20,6 +21,7 @@ import { type GeneratorPlan, runGenerator } from './generator.ts';
 import type { Methods } from './rpc.ts';
 import { type DirectIo, DirectChannel } from './direct-channel.ts';
 import { runVerifier, type VerifierPlan } from './verifier.ts';
+import { type Mapping, mapGate } from './gate-mapping.ts';
 import { type AttachRequest, VolumeLead } from './volume-lead.ts';
 import { type VolumePlan, VolumeReactor } from './volume-reactor.ts';
 import { runWorker, type WorkerContext } from './worker-main.ts';
@@ -35,6 +37,7 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
   const channels = new Map<number, DirectChannel>();
   const bridges = new Map<number, BridgeDevice>();
   const filters = new Map<number, FilteredDevice>();
+  const gates = new Map<number, Mapping>();
   let fabric: FabricReactor | null = null;
   const volumes = new VolumeReactor(
     io,
@@ -79,7 +82,13 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'fabric.discover': (options: DiscoverOptions) => discover(io, options),
     'volume.attach': (request: AttachRequest) => defined(lead, 'not the lead').attach(request),
     'volume.release': (associations: readonly number[]) => defined(lead, 'not the lead').release(associations),
-    'volume.make': async (plan: VolumePlan) => open(plan.device, volumes.make(plan)),
+    'volume.make': async (plan: VolumePlan) => {
+      const mapping = mapGate(plan.gate, plan.reactors);
+      gates.set(plan.device, mapping);
+      open(plan.device, volumes.make(plan, new GhostGate(mapping.memory, plan.reactors, plan.reactor)));
+    },
+    'volume.fenced': async (order: { device: number; controller: number; epoch: number }) =>
+      volumes.volume(order.device).fenced(order.controller, order.epoch),
     'volume.disable': async (order: { device: number; index: number; disabled: boolean }) =>
       volumes.disable(order.device, order.index, order.disabled),
     'volume.fail-queued': async (device: number) => volumes.volume(device).failQueued(),
@@ -121,6 +130,8 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
       bridges.delete(number);
       filters.delete(number);
       volumes.drop(number);
+      gates.get(number)?.unmap();
+      gates.delete(number);
     },
 
     /** Requests from the main thread. */

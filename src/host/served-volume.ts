@@ -6,10 +6,14 @@ import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
 import type { DeviceHolder } from '../native/holders.ts';
 import { defaultPlaces } from '../kernel/fuse/places.ts';
 import { mostQueues, openKernelDevice } from '../kernel/open.ts';
+import { defaultGhostWrites } from '../multipath/options.ts';
+import { pathLife } from '../multipath/path-life.ts';
+import type { QuarantineEntry } from '../multipath/quarantine.ts';
 import type { PathState } from '../multipath/state.ts';
 import type { AttachOptions, Attachment } from './contract.ts';
 import type { CausewayHost } from './host.ts';
 import { closeSource, type OpenSource } from './open-source.ts';
+import { earlierProgram } from './ghost-file.ts';
 import { planPayload } from './payload-budget.ts';
 import { bounded } from './reactor-thread.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
@@ -136,6 +140,7 @@ export class ServedVolume implements Attachment {
   view(): DeviceView {
     const { source } = this;
     const { geometry, identity } = source;
+    const quarantine = source.ghosts?.entries() ?? [];
     return {
       name: this.name,
       state: this.#state,
@@ -152,31 +157,48 @@ export class ServedVolume implements Attachment {
       readOnly: geometry.readOnly,
       volatileCache: geometry.volatileCache,
       selector: this.#options.selector ?? 'queue-depth',
-      ghostWrites: this.#options.ghostWrites ?? 'strict',
+      ghostWrites: this.#options.ghostWrites ?? defaultGhostWrites,
       noPathRetry: this.#options.noPathRetry ?? -1,
+      life: pathLife(this.#options),
       reactors: source.reactors,
       payloadBytes: this.#payloadBytes,
       pid: process.pid,
       since: this.#since.toISOString(),
       paths: pathViews(source, this.#paths, this.#host.associations),
-      fences: this.#fences(),
+      fences: this.#fences(quarantine),
       counters: sumCounters(
         source.statistics,
         this.#host.reactors.map((reactor) => reactor.clock),
+        quarantine.length,
       ),
     };
   }
 
-  #fences(): FenceView[] {
+  #fences(quarantine: readonly QuarantineEntry[]): FenceView[] {
     const now = this.#host.lead.clock;
-    return this.source.associations.flatMap((association, index) =>
-      (this.#host.associations.get(association)?.fences ?? []).map(({ cntlid, dueAt, isAssumed }) => ({
-        path: this.source.pathIds[index] ?? '',
-        cntlid,
-        by: isAssumed ? 'time (assumed, not guaranteed)' : 'time',
-        remaining: Math.max(0, dueAt - now),
-      })),
+    const left = quarantine.filter(({ controller }) => controller === earlierProgram.controller);
+    const earlier = {
+      path: 'an earlier program',
+      cntlid: -1,
+      by: 'time',
+      remaining: this.source.ghosts?.keptFor ?? 0,
+      ranges: left.length,
+      bytes: left.reduce((sum, { length }) => sum + length, 0),
+    };
+    const own = this.source.associations.flatMap((association, index) =>
+      (this.#host.associations.get(association)?.fences ?? []).map(({ epoch, cntlid, dueAt, isAssumed }) => {
+        const kept = quarantine.filter((entry) => entry.controller === association && entry.epoch === epoch);
+        return {
+          path: this.source.pathIds[index] ?? '',
+          cntlid,
+          by: isAssumed ? 'time (assumed, not guaranteed)' : 'time',
+          remaining: Math.max(0, dueAt - now),
+          ranges: kept.length,
+          bytes: kept.reduce((sum, { length }) => sum + length, 0),
+        };
+      }),
     );
+    return left.length > 0 ? [earlier, ...own] : own;
   }
 
   holders(): Promise<readonly HolderView[]> {

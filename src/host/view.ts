@@ -3,6 +3,8 @@
  * Names and meanings are stable; fields are only ever added.
  */
 import type { KernelDeviceKind } from '../kernel/contract.ts';
+import type { PathLife } from '../multipath/path-life.ts';
+import type { GhostWrites } from '../multipath/options.ts';
 import type { PathState } from '../multipath/state.ts';
 
 export interface PathView {
@@ -34,6 +36,8 @@ export interface PathCounters {
   /** Mean and longest latency since attach, microseconds. */
   readonly latencyMean: number;
   readonly latencyMax: number;
+  /** Smoothed latency of reads and writes as of the last answer, of the slowest reactor, microseconds; 0: none yet. */
+  readonly latencyNow: number;
 }
 
 export interface DeviceCounters {
@@ -52,6 +56,11 @@ export interface DeviceCounters {
   /** Writes of unknown outcome, held now until the lost controller is fenced; and how many ever were. */
   readonly held: number;
   readonly everHeld: number;
+  /** Ranges that a lost controller may still write to, now and ever; and writes that wait, or ever waited, for them. */
+  readonly quarantined: number;
+  readonly everQuarantined: number;
+  readonly gated: number;
+  readonly everGated: number;
   /** Sum and maximum over finished reads and writes, microseconds. */
   readonly latencySum: number;
   readonly latencyMax: number;
@@ -65,6 +74,9 @@ export interface FenceView {
   readonly by: string;
   /** Milliseconds until the fence by time at the latest. */
   readonly remaining: number;
+  /** What is in quarantine until then: ranges, and their bytes. */
+  readonly ranges: number;
+  readonly bytes: number;
 }
 
 export interface DeviceView {
@@ -87,9 +99,11 @@ export interface DeviceView {
   readonly readOnly: boolean;
   readonly volatileCache: boolean;
   readonly selector: string;
-  readonly ghostWrites: 'strict' | 'none';
+  readonly ghostWrites: GhostWrites;
   /** Milliseconds; -1 = for ever. */
   readonly noPathRetry: number;
+  /** What decides when a path carries I/O again, or no more; milliseconds. */
+  readonly life: PathLife;
   readonly reactors: number;
   /** Payload memory that this device takes, bytes. */
   readonly payloadBytes: number;

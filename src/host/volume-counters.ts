@@ -17,10 +17,10 @@ export function mergedPathState(statistics: readonly DeviceStatistics[], index: 
   return worst ?? 'connecting';
 }
 
-/** More is better: 1 (optimized) before 2 before 0. */
+/** More is better: 1 (optimized) before 2, 3 and 4 before 0. */
 function weight(state: PathState): number {
   const { carries } = pathStates[state];
-  return carries === 0 ? 0 : 3 - carries;
+  return carries === 0 ? 0 : 5 - carries;
 }
 
 function total(statistics: readonly DeviceStatistics[], counter: number): number {
@@ -31,8 +31,15 @@ function most(statistics: readonly DeviceStatistics[], counter: number): number 
   return statistics.reduce((max, each) => Math.max(max, each.get(counter)), 0);
 }
 
-/** @param clocks what the clock of each reactor shows now */
-export function sumCounters(statistics: readonly DeviceStatistics[], clocks: readonly number[]): DeviceCounters {
+/**
+ * @param clocks what the clock of each reactor shows now
+ * @param quarantined ranges in quarantine now
+ */
+export function sumCounters(
+  statistics: readonly DeviceStatistics[],
+  clocks: readonly number[],
+  quarantined: number,
+): DeviceCounters {
   const sum = (counter: number): number => total(statistics, counter);
   return {
     reads: sum(deviceCounter.reads),
@@ -48,6 +55,10 @@ export function sumCounters(statistics: readonly DeviceStatistics[], clocks: rea
     waitingFor: longestWait(statistics, clocks),
     held: sum(deviceCounter.held),
     everHeld: sum(deviceCounter.everHeld),
+    quarantined,
+    everQuarantined: sum(deviceCounter.everQuarantined),
+    gated: sum(deviceCounter.gated),
+    everGated: sum(deviceCounter.everGated),
     latencySum: sum(deviceCounter.latencySum) * microseconds,
     latencyMax: most(statistics, deviceCounter.latencyMax) * microseconds,
   };
@@ -73,6 +84,7 @@ function pathCountersOf(statistics: readonly DeviceStatistics[], index: number):
     inFlight: sum(pathCounter.inFlight),
     latencyMean: commands === 0 ? 0 : (sum(pathCounter.latencySum) / commands) * microseconds,
     latencyMax: most(statistics, base + pathCounter.latencyMax) * microseconds,
+    latencyNow: most(statistics, base + pathCounter.latencyNow) * microseconds,
   };
 }
 

@@ -10,6 +10,7 @@ import {
   type AssociationState,
 } from '../fabric/nvme-tcp/association.ts';
 import type { FabricLead } from '../fabric/nvme-tcp/lead.ts';
+import { fenceTime } from '../fabric/nvme-tcp/fence.ts';
 import type { FenceKind, PathInfo } from '../fabric/nvme-tcp/messages.ts';
 import type { RefusedNamespace } from '../fabric/nvme-tcp/namespace-scan.ts';
 import type { Io } from '../io/contract.ts';
@@ -42,6 +43,8 @@ export interface AssociationView {
   readonly cntlid: number;
   /** Reactors that have an I/O queue of it. */
   readonly queues: number;
+  /** How long after its loss this controller may still execute something, milliseconds; 0 while that is not known. */
+  readonly fenceMs: number;
   /** Fences that are waited for. */
   readonly fences: readonly PendingFence[];
 }
@@ -212,6 +215,7 @@ function viewOf(association: Association): AssociationView {
     error: association.error?.message ?? '',
     cntlid: association.ready?.cntlid ?? -1,
     queues: association.queues,
+    fenceMs: association.ready === null ? 0 : fenceTime(association.ready, association.options.quiesceMs).milliseconds,
     fences: association.fences.map(({ epoch, cntlid, dueAt, time }) => ({
       epoch,
       cntlid,

@@ -9,7 +9,10 @@ import type { NvmePath } from '../fabric/nvme-tcp/nvme-path.ts';
 import type { PathListener } from '../fabric/nvme-tcp/reactor-side.ts';
 import type { Io } from '../io/contract.ts';
 import { MultipathDevice } from '../multipath/device.ts';
+import type { GhostGate } from '../multipath/ghost-gate.ts';
+import type { GhostWrites } from '../multipath/options.ts';
 import { FlushLedger } from '../multipath/flush-ledger.ts';
+import type { PathLife } from '../multipath/path-life.ts';
 import type { SelectorName } from '../multipath/selector.ts';
 import { type Access, pathStateNames } from '../multipath/state.ts';
 import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
@@ -22,10 +25,17 @@ export interface VolumePlan {
   /** Associations that may lead to it; the place in this list is the path's index on every reactor. */
   readonly associations: readonly number[];
   readonly selector: SelectorName;
-  readonly ghostWrites: 'strict' | 'none';
+  /** By the path's index; 1 where there is none. */
+  readonly weights?: readonly number[];
+  readonly ghostWrites: GhostWrites;
   readonly noPathRetry: number;
+  readonly life: PathLife;
   readonly sharedCache: boolean;
   readonly ledger: SharedArrayBuffer;
+  /** The file with the ghost gate of all reactors; how many they are, and which is this one. */
+  readonly gate: string;
+  readonly reactors: number;
+  readonly reactor: number;
   /** This reactor's own. */
   readonly statistics: SharedArrayBuffer;
 }
@@ -145,16 +155,20 @@ export class VolumeReactor implements PathListener {
 
   // --- From the host ----------------------------------------------------------------------------------------------
 
-  make(plan: VolumePlan): MultipathDevice {
+  /** @param gate shared by all reactors of the volume, as seen by this one */
+  make(plan: VolumePlan, gate: GhostGate): MultipathDevice {
     assert(!this.#volumes.has(plan.device), 'a device number is used twice');
     const device = new MultipathDevice(this.#io, {
       geometry: plan.geometry,
       identity: plan.identity,
       selector: plan.selector,
+      weights: plan.weights ?? [],
       ghostWrites: plan.ghostWrites,
       noPathRetry: plan.noPathRetry,
+      ...plan.life,
       sharedCache: plan.sharedCache,
       ledger: new FlushLedger(plan.ledger),
+      gate,
       statistics: new DeviceStatistics(plan.statistics),
       isFenced: this.#isFenced,
       onPathState: (member) =>

@@ -1,132 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { op, Request } from '../block/request.ts';
-import { type Status, status } from '../block/status.ts';
-import { type NativePath, type Part, type PathLimits, verdict } from '../fabric/contract.ts';
-import { World } from '../io/sim/world.ts';
-import { MultipathDevice } from './device.ts';
-import type { MultipathOptions } from './options.ts';
-
-const KIB = 1024;
-
-/** A path whose answers the test gives by hand. */
-class FakePath implements NativePath {
-  readonly id: string;
-  readonly controller: number;
-  epoch = 1;
-  limits: PathLimits = {
-    readBytes: 128 * KIB,
-    writeBytes: 128 * KIB,
-    writeZeroesBytes: 1024 * KIB,
-    discardBytes: 1024 * KIB,
-    boundaryBytes: 0,
-    canWriteZeroes: true,
-    canDiscard: true,
-  };
-  open = true;
-  room = 128;
-  waiter: NativePath['waiter'] = null;
-  readonly taken: Part[] = [];
-
-  constructor(index: number) {
-    this.id = `path-${index}`;
-    this.controller = index;
-  }
-
-  get inFlight(): number {
-    return this.taken.length;
-  }
-
-  get bytesInFlight(): number {
-    return this.taken.reduce((sum, part) => sum + part.length, 0);
-  }
-
-  get hasRoom(): boolean {
-    return this.taken.length < this.room;
-  }
-
-  submit(part: Part): void {
-    assert.ok(this.open && this.hasRoom, 'a part was given to a path that can not take it');
-    part.path = this;
-    part.epoch = this.epoch;
-    part.attempts += 1;
-    this.taken.push(part);
-  }
-
-  answer(bits: number, blockStatus: Status = status.ok, delay = 0): Part {
-    const part = this.taken.shift();
-    assert.ok(part, 'nothing is under way on this path');
-    part.verdict = bits;
-    part.status = blockStatus;
-    part.retryDelay = delay;
-    part.owner?.onPart(part);
-    return part;
-  }
-
-  answerAll(): void {
-    while (this.taken.length > 0) this.answer(verdict.ok);
-  }
-}
-
-const lostRead = verdict.failed | verdict.pathFault | verdict.mayHaveExecuted | verdict.retryElsewhere;
-const ghost = lostRead | verdict.mayStillExecute;
-
-interface Bench {
-  world: World;
-  device: MultipathDevice;
-  paths: FakePath[];
-  /** Begins a request; `ended` collects [tag, status] in order. */
-  start(operation: Request['op'], offset: number, length: number, flags?: number): Request;
-  ended: [number, number][];
-  settle(milliseconds?: number): Promise<void>;
-}
-
-function bench(pathCount: number, options: Partial<MultipathOptions> = {}, volatileCache = false): Bench {
-  const world = new World({ seed: 1 });
-  const io = world.io('host');
-  const device = new MultipathDevice(io, {
-    geometry: {
-      sizeBytes: 1024 * 1024 * KIB,
-      blockBytes: 4096,
-      physicalBlockBytes: 4096,
-      maxTransferBytes: 1024 * KIB,
-      readOnly: false,
-      volatileCache,
-      canDiscard: true,
-      canWriteZeroes: true,
-    },
-    identity: { id: 'uuid.1', model: 'm', serial: 's' },
-    ...options,
-  });
-  const paths = Array.from({ length: pathCount }, (_unused, index) => new FakePath(index));
-  for (const [index, path] of paths.entries()) device.addPath(index, path);
-  const ended: [number, number][] = [];
-  let tags = 0;
-  return {
-    world,
-    device,
-    paths,
-    ended,
-    start(operation, offset, length, flags = 0) {
-      const request = new Request(io, tags);
-      tags += 1;
-      request.begin(operation, offset, length, 4096, flags, {
-        onRequest: (done) => void ended.push([done.tag, done.status]),
-      });
-      device.submit(request);
-      return request;
-    },
-    settle: (milliseconds = 0) => world.drive(io.sleep(milliseconds), milliseconds + 1000),
-  };
-}
-
-/** A path is lost: what was under way comes back with these bits, and the path is down. */
-function lose(one: Bench, index: number, bits: number): void {
-  const path = one.paths[index]!;
-  path.open = false;
-  one.device.pathChanged(index);
-  while (path.taken.length > 0) path.answer(path.taken[0]!.op === op.read ? lostRead : bits);
-}
+import { op } from '../block/request.ts';
+import { status } from '../block/status.ts';
+import { verdict } from '../fabric/contract.ts';
+import { bench, ghost, KIB, lose } from './bench.test.support.ts';
 
 describe('multipath device', () => {
   it('splits a request at the limits and boundaries of the path, covering it exactly once', async () => {
@@ -176,7 +53,7 @@ describe('multipath device', () => {
   });
 
   it('holds a write that may still execute until its controller, in that life, is fenced', async () => {
-    const one = bench(2);
+    const one = bench(2, { ghostWrites: 'strict' });
     one.start(op.write, 0, 4096);
     const index = one.paths.findIndex((path) => path.taken.length > 0);
     const [lost, other] = [one.paths[index]!, one.paths[1 - index]!];
@@ -260,7 +137,7 @@ describe('multipath device', () => {
   }
 
   it('ends all waiting on failQueued, held writes included', async () => {
-    const one = bench(2);
+    const one = bench(2, { ghostWrites: 'strict' });
     one.start(op.write, 0, 4096);
     for (const index of [0, 1]) lose(one, index, ghost);
     one.start(op.read, 0, 4096);

@@ -6,18 +6,21 @@
 import { assert } from '../base/assert.ts';
 import { BoundedQueue } from '../base/bounded-queue.ts';
 import type { BlockDevice, Geometry, Identity } from '../block/device.ts';
-import { op, type Request, requestFlag } from '../block/request.ts';
+import { op, type Request } from '../block/request.ts';
 import { type Status, status } from '../block/status.ts';
 import { type NativePath, Part, type PartOwner, verdict } from '../fabric/contract.ts';
 import type { Io } from '../io/contract.ts';
 import { Alarm } from './alarm.ts';
-import { FlushLedger } from './flush-ledger.ts';
+import { Flusher } from './flusher.ts';
 import { Job, PartList } from './job.ts';
 import type { Member } from './member.ts';
+import { Ghosts } from './ghosts.ts';
+import { Health } from './health.ts';
 import type { MultipathOptions } from './options.ts';
 import { partLength } from './part-length.ts';
 import { PathSet } from './path-set.ts';
-import { fate, fateOf } from './retry.ts';
+import { nobody } from './quarantine.ts';
+import { fate } from './retry.ts';
 import { Stranded } from './stranded.ts';
 import type { Access } from './state.ts';
 import { deviceCounter, DeviceStatistics, pathCounter } from './statistics.ts';
@@ -40,13 +43,11 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   readonly statistics: DeviceStatistics;
   readonly #io: Io;
   readonly #options: MultipathOptions;
-  readonly #strict: boolean;
-  readonly #ledger: FlushLedger;
+  readonly #ghosts: Ghosts;
+  readonly #flusher: Flusher;
   readonly #jobs: Job[] = [];
   readonly #freeJobs: Job[] = [];
   readonly #freeParts = new PartList();
-  /** What a flush part covers, by the part's index. */
-  readonly #marks = new Int32Array(partCount);
   /** Requests that have no job yet. */
   readonly #line = new BoundedQueue<Request>(lineCapacity);
   /** Jobs that could not issue everything. */
@@ -55,10 +56,15 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   readonly #again = new PartList();
   /** Parts to be sent again later; `startedAt` says when. */
   readonly #later = new PartList();
-  /** Parts in the `own` lists of members. */
-  #ownCount = 0;
   readonly #alarm: Alarm;
   readonly #stranded: Stranded;
+  readonly #health: Health;
+  /** A timer's work changed which paths are chosen first. */
+  #ranksChanged = false;
+  readonly #onJudged = (member: Member): void => {
+    this.#ranksChanged = true;
+    this.#refresh(member);
+  };
   /** How many were waiting when that was noted last. */
   #noted = 0;
 
@@ -67,14 +73,28 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.#options = options;
     this.geometry = options.geometry;
     this.identity = options.identity;
-    this.#strict = options.ghostWrites !== 'none';
     this.statistics = options.statistics ?? new DeviceStatistics();
-    this.#ledger = options.ledger ?? new FlushLedger();
-    this.paths = new PathSet(options.selector ?? 'queue-depth', this.statistics);
+    this.paths = new PathSet(io, options, this.statistics);
+    this.#flusher = new Flusher(
+      {
+        paths: this.paths,
+        newPart: (job) => (this.#freeParts.size === 0 ? null : this.#newPart(job, job.request!)),
+        send: (part, path, index) => this.#send(part, path, index),
+        sendAnywhere: (part) => {
+          this.#again.push(part);
+          this.#noteStranded();
+        },
+        done: (part) => this.#decide(part, status.ok),
+      },
+      options,
+      partCount,
+    );
     for (let i = 0; i < jobCount; i += 1) this.#jobs.push(new Job(i));
     this.#freeJobs.push(...this.#jobs);
     for (let i = 0; i < partCount; i += 1) this.#freeParts.push(new Part(i));
     this.#alarm = new Alarm(io, () => this.#onTimer());
+    this.#ghosts = new Ghosts(io, options, this.statistics, this.#alarm);
+    this.#health = new Health(options);
     this.#stranded = new Stranded(this.statistics, options.noPathRetry ?? -1);
   }
 
@@ -103,22 +123,24 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.paths.drop(index);
     const member = this.paths.add(index, path);
     path.waiter = this;
-    member.disabled = before.disabled;
-    member.access = before.access;
-    for (let part = before.held.shift(); part !== null; part = before.held.shift()) member.held.push(part);
-    for (let part = before.own.shift(); part !== null; part = before.own.shift()) member.own.push(part);
+    member.inherit(before);
     this.pathChanged(index);
   }
 
   /** A path's facts changed (opened, closed, new epoch, read anew): derives its state and lets I/O flow. */
   pathChanged(index: number): void {
     const member = this.paths.member(index);
-    if (member.path.open) this.#ledger.began(index, member.path.epoch);
+    if (member.path.open) this.#flusher.opened(member);
     member.paused = false;
-    const changed = member.refresh();
+    this.#refresh(member);
     this.paths.rebuild();
-    if (changed) this.#options.onPathState?.(member);
     this.#pump();
+  }
+
+  /** The facts of a path changed: its state may have, too. */
+  #refresh(member: Member): void {
+    if (member.refresh(this.#io.clock.now())) this.#options.onPathState?.(member);
+    if (member.comebacks.endsByItself) this.#alarm.arm(member.comebacks.until);
   }
 
   setAccess(index: number, access: Access): void {
@@ -126,8 +148,11 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.pathChanged(index);
   }
 
+  /** The administrator takes a path out, or (back) into use, whatever it has to prove. */
   setDisabled(index: number, disabled: boolean): void {
-    this.paths.member(index).disabled = disabled;
+    const member = this.paths.member(index);
+    member.disabled = disabled;
+    if (!disabled) member.comebacks.end();
     this.pathChanged(index);
   }
 
@@ -153,6 +178,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
         this.#again.push(part);
       }
     }
+    this.#ghosts.fenced(controller, epoch, this.#again);
     this.#pump();
   }
 
@@ -160,18 +186,26 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   failQueued(): void {
     for (const member of this.paths.members) {
       if (member === undefined) continue;
-      for (let part = member.held.shift(); part !== null; part = member.held.shift()) {
+      for (let left = member.held.size; left > 0; left -= 1) {
+        const part = member.held.shift()!;
+        // It is answered now, but may still be executed: nothing else may be written there until the fence.
+        if (!this.#ghosts.giveUp(part, member.path.controller)) {
+          member.held.push(part);
+          continue;
+        }
         this.statistics.add(deviceCounter.held, -1);
         this.#decide(part, status.timedOut);
       }
     }
+    this.#failGated(status.timedOut);
     for (let part = this.#later.shift(); part !== null; part = this.#later.shift()) this.#decide(part, part.status);
     this.#failStranded();
   }
 
   /** Requests or parts that wait for a path, room or a fence. */
   get stuck(): number {
-    return this.#line.size + this.#waiting.size + this.#again.size + this.statistics.get(deviceCounter.held);
+    const lined = this.#line.size + this.#waiting.size + this.#again.size;
+    return lined + this.#ghosts.waiting + this.statistics.get(deviceCounter.held);
   }
 
   get busy(): boolean {
@@ -197,8 +231,18 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     job.issued = 0;
     job.outstanding = 0;
     job.status = status.ok;
-    if (request.op === op.flush) this.#flush(job);
+    job.owner = nobody;
+    if (request.op === op.flush) this.#flush(job, request);
     else this.#advance(job);
+  }
+
+  #flush(job: Job, request: Request): void {
+    // Our own hold, so that the job does not end while its parts are being made.
+    job.outstanding = 1;
+    this.#flusher.begin(job);
+    job.outstanding -= 1;
+    if (job.outstanding === 0) this.#end(job, request);
+    else this.#pump();
   }
 
   /** Goes on with a job: issues what there is to issue, waits if it must, ends it when nothing is left. */
@@ -221,7 +265,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       // The rest follows when a part comes back; that is no waiting.
       if (job.outstanding >= partsAtOnce) return true;
       if (this.#freeParts.size === 0) return false;
-      const index = this.paths.choose();
+      const index = this.paths.choose(request.length - job.issued);
       if (index === -1) return false;
       const path = this.paths.member(index).path;
       const part = this.#newPart(job, request);
@@ -248,34 +292,37 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #send(part: Part, path: NativePath, index: number): void {
+    if (!this.#ghosts.passes(part, this.#jobs[part.ownerTag]!)) return;
     part.pathIndex = index;
     part.startedAt = this.#io.clock.now();
     path.submit(part);
+    this.paths.sent(index);
+    if (this.#health.isIdle) this.#alarm.arm(this.#health.begin(part.startedAt));
     this.statistics.counters[DeviceStatistics.pathBase(index) + pathCounter.inFlight] = path.inFlight;
   }
 
   /** A part came back. */
   onPart(part: Part): void {
     const member = this.paths.member(part.pathIndex);
-    this.statistics.countPart(part, member.base, this.#io.clock.now() - part.startedAt, member.path.inFlight);
+    const took = this.#io.clock.now() - part.startedAt;
+    this.statistics.countPart(part, member.base, took, member.path.inFlight);
+    this.paths.answered(part, took);
+    member.ended = (member.ended + 1) | 0;
     if (part.verdict !== verdict.ok) {
       this.#failed(part, member);
     } else {
-      if (part.op === op.flush) this.#ledger.flushed(part.pathIndex, this.#marks[part.index]!, part.epoch);
-      else if (part.op !== op.read && this.#cached(part)) this.#ledger.entered(part.pathIndex, part.epoch);
+      this.#ghosts.ended(part);
+      this.#flusher.succeeded(part);
       this.#decide(part, status.ok);
     }
+    this.#ghosts.lookAgain(this.#again);
     this.#pump();
   }
 
   /** A path that had no room has some now. */
-  onRoom(): void {
+  onRoom(path: NativePath): void {
+    this.paths.hasRoomAgain(path);
     this.#pump();
-  }
-
-  /** The write was acknowledged from a volatile cache that may be lost with its controller. */
-  #cached(part: Part): boolean {
-    return this.geometry.volatileCache && (part.flags & requestFlag.fua) === 0 && this.#options.sharedCache !== true;
   }
 
   #failed(part: Part, member: Member): void {
@@ -283,16 +330,13 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     statistics.add(member.base + pathCounter.errors, 1);
     const pathFault = (part.verdict & verdict.pathFault) !== 0;
     if (pathFault && member.path.open && member.path.epoch === part.epoch) this.#pause(member);
-    if (part.op === op.flush && pathFault && this.#options.sharedCache !== true) {
-      // The cache behind this path is out of reach. What it held uncovered is lost, and the flush says so at its end.
-      this.#ledger.settleLost(part.pathIndex);
+    if (part.op === op.flush && pathFault && this.#flusher.settleLost(part)) {
       this.#decide(part, status.ok);
       return;
     }
     // A lost path says nothing about the command; an answer does.
     if (member.path.open && member.path.epoch === part.epoch) part.refusals += 1;
-    const fenced = this.#options.isFenced?.(member.path.controller, part.epoch) === true;
-    const next = fateOf(part, fenced, this.#strict);
+    const next = this.#ghosts.fateOf(part, this.#jobs[part.ownerTag]!, member.path.controller);
     if (next === fate.up) {
       this.#decide(part, part.status === status.ok ? status.ioError : part.status);
       return;
@@ -333,7 +377,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #end(job: Job, request: Request): void {
-    if (request.op === op.flush && job.status === status.ok && this.#ledger.takeLoss()) job.status = status.ioError;
+    if (request.op === op.flush && job.status === status.ok && this.#flusher.takeLoss()) job.status = status.ioError;
     this.statistics.countRequest(request, job.status, this.#io.clock.now() - request.startedAt);
     job.request = null;
     const next = this.#line.shift();
@@ -344,9 +388,9 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   /** Sends what waits, as far as paths and parts allow: parts bound to a path, then retries, then new work in order. */
   #pump(): void {
-    if (this.#ownCount > 0) this.#pumpOwn();
+    this.#flusher.pump();
     while (this.#again.size > 0) {
-      const index = this.paths.choose();
+      const index = this.paths.choose(this.#again.first!.length);
       if (index === -1) break;
       if (!this.#sendAgain(index)) break;
     }
@@ -358,7 +402,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       job.waiting = false;
       if (job.outstanding === 0) this.#end(job, request);
     }
-    if (this.#noted > 0) this.#noteStranded();
+    if (this.#noted + this.#ghosts.waiting > 0) this.#noteStranded();
   }
 
   #sendAgain(index: number): boolean {
@@ -384,82 +428,23 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     return true;
   }
 
-  #pumpOwn(): void {
-    for (const member of this.paths.members) {
-      if (member === undefined) continue;
-      while (member.own.size > 0 && (!member.path.open || member.path.hasRoom)) {
-        const part = member.own.shift()!;
-        this.#ownCount -= 1;
-        if (member.path.open) {
-          this.#send(part, member.path, member.index);
-        } else {
-          this.#ledger.settleLost(member.index);
-          this.#decide(part, status.ok);
-        }
-      }
-    }
-  }
-
-  // --- Flush ------------------------------------------------------------------------------------------------------
-
-  /**
-   * Without a volatile cache what is acknowledged is durable. With one that all controllers share, any path will do.
-   * Else every controller that holds something uncovered is flushed, each over its own path.
-   */
-  #flush(job: Job): void {
-    const request = job.request!;
-    // Our own hold, so that the job does not end while its parts are being made.
-    job.outstanding = 1;
-    if (this.geometry.volatileCache) {
-      if (this.#options.sharedCache === true) this.#flushPart(job, request, null);
-      else for (const member of this.paths.members) if (member !== undefined) this.#flushMember(job, request, member);
-    }
-    job.outstanding -= 1;
-    if (job.outstanding === 0) this.#end(job, request);
-    else this.#pump();
-  }
-
-  #flushMember(job: Job, request: Request, member: Member): void {
-    if (!this.#ledger.isDirty(member.index)) return;
-    if (member.path.open) this.#flushPart(job, request, member);
-    else this.#ledger.settleLost(member.index);
-  }
-
-  #flushPart(job: Job, request: Request, member: Member | null): void {
-    if (this.#freeParts.size === 0) {
-      // Not flushed is not durable: saying so is the only honest answer.
-      job.status = status.busy;
-      return;
-    }
-    const part = this.#newPart(job, request);
-    part.offset = 0;
-    part.length = 0;
-    part.buffer = 0;
-    if (member === null) {
-      this.#again.push(part);
-      this.#noteStranded();
-      return;
-    }
-    part.pathIndex = member.index;
-    this.#marks[part.index] = this.#ledger.mark(member.index);
-    member.own.push(part);
-    this.#ownCount += 1;
-  }
-
-  // --- All paths down ---------------------------------------------------------------------------------------------
-
   /** Notes whether something waits without any path, and sees to it that this does not last longer than it may. */
   #noteStranded(): void {
     const waiting = this.#waiting.size + this.#again.size;
-    this.#noted = waiting;
+    this.#noted = waiting + this.#ghosts.waiting;
     this.statistics.set(deviceCounter.waiting, waiting + this.#line.size);
-    const until = this.#stranded.note(waiting > 0 && !this.paths.alive, this.#io.clock.now());
+    const until = this.#stranded.note(this.#noted > 0 && !this.paths.alive, this.#io.clock.now());
     if (until !== Number.POSITIVE_INFINITY) this.#alarm.arm(until);
+  }
+
+  #failGated(outcome: Status): void {
+    for (let part = this.#ghosts.takeOut(); part !== null; part = this.#ghosts.takeOut()) this.#decide(part, outcome);
   }
 
   #failStranded(): void {
     for (let part = this.#again.shift(); part !== null; part = this.#again.shift())
       this.#decide(part, status.transport);
+    this.#failGated(status.transport);
     for (let left = this.#waiting.size; left > 0; left -= 1) {
       const job = this.#waiting.shift()!;
       job.waiting = false;
@@ -469,15 +454,33 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.#noteStranded();
   }
 
+  /** Ends a pause or probation whose time is over; returns when the next one ends. */
+  #endWaits(member: Member, now: number): number {
+    const { comebacks } = member;
+    if (comebacks.onProbation && comebacks.until <= now) {
+      comebacks.end();
+      this.#onJudged(member);
+    }
+    let next = comebacks.onProbation ? comebacks.until : Number.POSITIVE_INFINITY;
+    if (!member.paused) return next;
+    if (member.pausedUntil <= now) {
+      member.paused = false;
+      this.#ranksChanged = true;
+    } else {
+      next = Math.min(next, member.pausedUntil);
+    }
+    return next;
+  }
+
   #onTimer(): void {
     const now = this.#io.clock.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const member of this.paths.members) {
-      if (member === undefined || !member.paused) continue;
-      if (member.pausedUntil <= now) member.paused = false;
-      else next = Math.min(next, member.pausedUntil);
-    }
-    this.paths.rebuild();
+    this.#ghosts.lookAgain(this.#again);
+    this.#ranksChanged = false;
+    for (const member of this.paths.members)
+      if (member !== undefined) next = Math.min(next, this.#endWaits(member, now));
+    next = Math.min(next, this.#health.look(this.paths.members, now, this.#onJudged));
+    if (this.#ranksChanged) this.paths.rebuild();
     for (let left = this.#later.size; left > 0; left -= 1) {
       const part = this.#later.shift()!;
       if (part.startedAt <= now) {

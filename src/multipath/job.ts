@@ -15,6 +15,9 @@ export class Job {
   /** It stands in the line of those that wait for a path, room or parts. */
   waiting = false;
 
+  /** Its number towards the ghost gate once a part of it was lost as a write of unknown outcome; else `nobody`. */
+  owner = 0;
+
   constructor(index: number) {
     this.index = index;
     this.issued = 0;
@@ -37,6 +40,11 @@ export class PartList {
     else this.#tail.next = part;
     this.#tail = part;
     this.size += 1;
+  }
+
+  /** Takes over all of another list. */
+  take(other: PartList): void {
+    for (let part = other.shift(); part !== null; part = other.shift()) this.push(part);
   }
 
   shift(): Part | null {

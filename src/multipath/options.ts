@@ -1,18 +1,28 @@
 import type { Geometry, Identity } from '../block/device.ts';
 import type { FlushLedger } from './flush-ledger.ts';
+import type { HealthOptions } from './health.ts';
+import type { GhostGate } from './ghost-gate.ts';
 import type { Member } from './member.ts';
-import type { SelectorName } from './selector.ts';
+import type { SelectorOptions } from './path-set.ts';
 import type { DeviceStatistics } from './statistics.ts';
 
+/**
+ * What happens to a write that a lost controller may still execute: `quarantine` (default) sends it again at once and
+ * keeps others off its range until the fence, `strict` holds it until the fence, `none` sends it again and lets it harm.
+ */
+export const ghostWrites = ['quarantine', 'strict', 'none'] as const;
+export type GhostWrites = (typeof ghostWrites)[number];
+export const defaultGhostWrites: GhostWrites = 'quarantine';
+
 /** What a multipath device is made with. */
-export interface MultipathOptions {
+export interface MultipathOptions extends SelectorOptions, HealthOptions {
   readonly geometry: Geometry;
   readonly identity: Identity;
-  readonly selector?: SelectorName;
   /** While no path lives: wait for ever (-1, the default), this many milliseconds, or not at all (0). */
   readonly noPathRetry?: number;
-  /** What happens to a write that a lost controller may still execute. */
-  readonly ghostWrites?: 'strict' | 'none';
+  readonly ghostWrites?: GhostWrites;
+  /** Shared by all reactors of this device; made anew where there is one reactor only. */
+  readonly gate?: GhostGate;
   /** The array's controllers share or mirror their volatile cache: one flush covers all, and none is lost with a path. */
   readonly sharedCache?: boolean;
   /** Shared by all reactors of this device. */

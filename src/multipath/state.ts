@@ -3,6 +3,9 @@
  * it is derived from facts that have one owner each, so that no order of events can lead to an illegal one.
  */
 
+/** 0: carries no I/O; 1 is the first choice, and a higher number a later one. */
+export type PathRank = 0 | 1 | 2 | 3 | 4;
+
 export const pathStates = {
   'live-optimized': {
     carries: 1,
@@ -13,6 +16,18 @@ export const pathStates = {
     carries: 2,
     meaning: 'I/O goes here only while no optimized path lives.',
     setBy: 'the array: its ANA (ALUA) state is non-optimized',
+  },
+  probation: {
+    carries: 3,
+    meaning: 'It came back and has to stay up for a while; I/O goes here only while no live path is left.',
+    setBy:
+      'multipath: after a loss, if a failback delay is set or the path comes and goes; ends by itself or by `path restore`',
+  },
+  suspect: {
+    carries: 4,
+    meaning:
+      'Commands lie on it without an answer while other paths answer; I/O goes here only while no other is left.',
+    setBy: 'multipath, from what came back over each path; ends a while after it answers again',
   },
   inaccessible: {
     carries: 0,
@@ -39,7 +54,7 @@ export const pathStates = {
     meaning: 'The volume is no longer reached this way; the path goes when its last command has ended.',
     setBy: 'the host, when the path is taken out or the array removed the volume',
   },
-} as const satisfies Record<string, { carries: 0 | 1 | 2; meaning: string; setBy: string }>;
+} as const satisfies Record<string, { carries: PathRank; meaning: string; setBy: string }>;
 
 export type PathState = keyof typeof pathStates;
 
@@ -52,6 +67,8 @@ export const pathStateNames: readonly PathState[] = [
   'down',
   'disabled',
   'removed',
+  'probation',
+  'suspect',
 ];
 
 /** What the array says of a volume on one controller. `optimized` where it reports nothing. */
@@ -67,6 +84,10 @@ export interface PathFacts {
   readonly open: boolean;
   /** The queue pair's: it was open before. */
   readonly wasOpen: boolean;
+  /** Multipath's: it has to stay up for a while (comebacks.ts). */
+  readonly onProbation: boolean;
+  /** Multipath's: nothing comes back over it (health.ts). */
+  readonly suspect: boolean;
   /** The array's. */
   readonly access: Access;
 }
@@ -76,17 +97,12 @@ export function pathState(facts: PathFacts): PathState {
   if (facts.removed) return 'removed';
   if (facts.disabled) return 'disabled';
   if (!facts.open) return facts.wasOpen ? 'down' : 'connecting';
-  switch (facts.access) {
-    case 'optimized':
-      return 'live-optimized';
-    case 'non-optimized':
-      return 'live-non-optimized';
-    default:
-      return 'inaccessible';
-  }
+  if (facts.access !== 'optimized' && facts.access !== 'non-optimized') return 'inaccessible';
+  if (facts.suspect) return 'suspect';
+  if (facts.onProbation) return 'probation';
+  return facts.access === 'optimized' ? 'live-optimized' : 'live-non-optimized';
 }
 
-/** 0: carries no I/O; 1: first choice; 2: second choice. */
-export function pathRank(state: PathState): 0 | 1 | 2 {
+export function pathRank(state: PathState): PathRank {
   return pathStates[state].carries;
 }

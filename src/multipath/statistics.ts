@@ -30,8 +30,13 @@ export const deviceCounter = {
   latencySum: 13,
   /** Longest latency of a read or write, milliseconds. */
   latencyMax: 14,
+  /** Writes that wait now because a ghost may still write to their range, or because they wait to be sent again there. */
+  gated: 15,
+  everGated: 16,
+  /** Ranges that were ever put into quarantine. */
+  everQuarantined: 17,
 } as const;
-export const deviceCounters = 16;
+export const deviceCounters = 20;
 
 /** Places in the counters of a path. */
 export const pathCounter = {
@@ -45,6 +50,8 @@ export const pathCounter = {
   latencyMax: 7,
   /** Index into `pathStateNames`. */
   state: 8,
+  /** Smoothed latency of reads and writes as of the last answer, milliseconds; see selectors/smoothed-latency.ts. */
+  latencyNow: 9,
 } as const;
 export const pathCounters = 12;
 

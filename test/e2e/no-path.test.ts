@@ -24,7 +24,8 @@ function withDevice(attach: Partial<AttachOptions>, body: (scene: Scene) => Prom
 
 /** Writes without end, past the cache, until something fails. */
 function writer(it: Scene): Promise<Ran> {
-  const loop = `while dd if=/dev/zero of=${it.device} bs=64k count=64 oflag=direct status=none; do :; done`;
+  // Held open all the while: between two runs of dd nobody would use it.
+  const loop = `exec 9<${it.device}; while dd if=/dev/zero of=${it.device} bs=64k count=64 oflag=direct status=none; do :; done`;
   return it.run(80_000, 'bash', '-c', `${loop}; exit 7`);
 }
 

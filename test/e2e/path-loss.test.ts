@@ -93,34 +93,38 @@ async function raiseGhosts(it: Scene, onReset: 'drop' | 'run'): Promise<void> {
   }
 }
 
-test('late writes of lost controllers, fenced by reset over another controller, do no harm', requires(...needs), (t) =>
-  withScene(scene('ghost-reset', 15), async (it) => {
-    await raiseGhosts(it, 'run');
-    const outcome = await loadIn(it, checkerLoad, 15, (milliseconds) => storm(it, { seed, milliseconds }));
-    t.diagnostic(describeOutcome(it, outcome));
-    assertHarmless(it, outcome, stall);
-    assert(outcome.ghosts > 0, 'the array executed nothing late');
-    assert((outcome.fences.get('cross-controller-reset') ?? 0) > 0, 'no fence by cross-controller reset');
-  }),
-);
+for (const ghostWrites of ['quarantine', 'strict'] as const) {
+  const attach = { kernelDevice: 'fuse', ghostWrites } as const;
 
-test('late writes of lost controllers, fenced by time alone, do no harm', requires(...needs), (t) =>
-  withScene(
-    // Silent for 2 × KATO and the array's quiesce time: 2.8 s after the loss at the latest, a ghost is over.
-    scene('ghost-time', 20, {
-      array: { crossControllerReset: false, commandQuiesceTime: 800 },
-      attach: { kernelDevice: 'fuse', keepAlive: 1000 },
-    }),
-    async (it) => {
+  test(`${ghostWrites}: late writes of controllers that others reset do no harm`, requires(...needs), (t) =>
+    withScene(scene(`ghost-reset-${ghostWrites[0]}`, 15, { attach }), async (it) => {
       await raiseGhosts(it, 'run');
-      const outcome = await loadIn(it, checkerLoad, 20, (milliseconds) => storm(it, { seed, milliseconds }));
+      const outcome = await loadIn(it, checkerLoad, 15, (milliseconds) => storm(it, { seed, milliseconds }));
       t.diagnostic(describeOutcome(it, outcome));
-      assertHarmless(it, outcome, stall + 2_800);
+      assertHarmless(it, outcome, stall);
       assert(outcome.ghosts > 0, 'the array executed nothing late');
-      assert((outcome.fences.get('time') ?? 0) > 0, 'no fence by time');
-    },
-  ),
-);
+      assert((outcome.fences.get('cross-controller-reset') ?? 0) > 0, 'no fence by cross-controller reset');
+    }),
+  );
+
+  test(`${ghostWrites}: late writes of controllers that time alone fences do no harm`, requires(...needs), (t) =>
+    withScene(
+      // Silent for 2 × KATO and the array's quiesce time: 2.8 s after the loss at the latest, a ghost is over.
+      scene(`ghost-time-${ghostWrites[0]}`, 20, {
+        array: { crossControllerReset: false, commandQuiesceTime: 800 },
+        attach: { ...attach, keepAlive: 1000 },
+      }),
+      async (it) => {
+        await raiseGhosts(it, 'run');
+        const outcome = await loadIn(it, checkerLoad, 20, (milliseconds) => storm(it, { seed, milliseconds }));
+        t.diagnostic(describeOutcome(it, outcome));
+        assertHarmless(it, outcome, stall + 2_800);
+        assert(outcome.ghosts > 0, 'the array executed nothing late');
+        assert((outcome.fences.get('time') ?? 0) > 0, 'no fence by time');
+      },
+    ),
+  );
+}
 
 test('without fences the same late writes corrupt data, and this test sees it', requires(...needs), (t) =>
   withScene(

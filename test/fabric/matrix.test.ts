@@ -78,6 +78,10 @@ const corners: Readonly<Record<string, Corner>> = {
     load: { depth: 16 },
   },
   'round robin': { attach: { selector: 'round-robin' } },
+  'least blocks': { attach: { selector: 'least-blocks' } },
+  'service time': { reactors: 2, attach: { selector: 'service-time' } },
+  'latency, which draws lots': { reactors: 2, attach: { selector: 'latency' } },
+  weighted: { attach: { selector: 'weighted' } },
 };
 
 describe('initiator against array', requires('io_uring', 'root'), () => {

@@ -13,6 +13,7 @@ const noCounters: PathView['counters'] = {
   inFlight: 0,
   latencyMean: 0,
   latencyMax: 0,
+  latencyNow: 0,
 };
 
 export function fakePath(number: number, changes: Partial<PathView> = {}): PathView {
@@ -49,8 +50,9 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
     readOnly: false,
     volatileCache: false,
     selector: 'queue-depth',
-    ghostWrites: 'strict',
+    ghostWrites: 'quarantine',
     noPathRetry: -1,
+    life: { failback: 0, flapLimit: 8, flapWindow: 60_000, flapHold: 30_000, suspectAfter: 300 },
     reactors: 1,
     payloadBytes: 64 * 1024 ** 2,
     pid: 4242,
@@ -71,6 +73,10 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
       waitingFor: 0,
       held: 0,
       everHeld: 0,
+      quarantined: 0,
+      everQuarantined: 0,
+      gated: 0,
+      everGated: 0,
       latencySum: 0,
       latencyMax: 0,
     },

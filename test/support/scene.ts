@@ -54,6 +54,7 @@ export async function withScene(options: SceneOptions, body: (scene: Scene) => P
   process.removeAllListeners('SIGTERM');
   process.once('SIGTERM', endOnSignal);
   try {
+    const troubles: unknown[] = [];
     try {
       await scene.within(options.bound, 'the test', async () => {
         await scene.start();
@@ -61,10 +62,16 @@ export async function withScene(options: SceneOptions, body: (scene: Scene) => P
       });
     } catch (error) {
       scene.tellState();
-      throw error;
-    } finally {
-      await scene.clearUp();
+      troubles.push(error);
     }
+    try {
+      await scene.clearUp();
+    } catch (error) {
+      troubles.push(error);
+    }
+    // What went wrong first is the cause of the rest, more often than not.
+    if (troubles.length > 1) throw new AggregateError(troubles, troubles.map(String).join('; then '));
+    if (troubles.length > 0) throw troubles[0];
     await assertNothingLeft(scene.name, before);
   } finally {
     process.off('SIGTERM', endOnSignal);
@@ -123,7 +130,8 @@ export class Scene {
   }
 
   async attach(url: string, options: Partial<AttachOptions>): Promise<void> {
-    this.#volume = await this.host.attach([url], { name: this.name, ...options });
+    // The array is new at each start, though its volume's identity may not be. Scenes lose paths much oftener than a path may be lost that is trusted.
+    this.#volume = await this.host.attach([url], { name: this.name, isNew: true, flapLimit: 0, ...options });
   }
 
   /** The volume is gone by the test's own doing. */

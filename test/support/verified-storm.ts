@@ -87,7 +87,8 @@ export function describeOutcome(scene: Scene, { report, pulse, losses, fences, g
   const { counters } = scene.volume.view();
   return [
     `seed ${stormSeed}: ${report.reads} reads, ${report.writes} writes, slowest ${Math.round(report.slowest)} ms`,
-    `${losses} path losses, ${counters.retries} retries, ${counters.everHeld} held writes, ${ghosts} executed late`,
+    `${losses} path losses, ${counters.retries} retries, ${counters.everHeld} held, ${counters.everQuarantined} quarantined, ` +
+      `${counters.everGated} kept waiting by that, ${ghosts} executed late`,
     `fences: ${[...fences].map(([how, count]) => `${count} ${how}`).join(', ') || 'none'}`,
     `longest stall with a path ${Math.round(pulse.longestStall)} ms`,
     `no path ${pulse.darks} times, at most ${Math.round(pulse.longestDark)} ms, then up to ${pulse.mostWaiting} waited` +
@@ -99,10 +100,10 @@ export function describeOutcome(scene: Scene, { report, pulse, losses, fences, g
 export function assertHarmless(scene: Scene, outcome: Outcome, stall: number): void {
   const { report, pulse } = outcome;
   const { wrong, errors } = report;
-  const { errors: deviceErrors, waiting, held } = scene.volume.view().counters;
+  const { errors: deviceErrors, waiting, held, gated } = scene.volume.view().counters;
   assert.deepEqual(
-    { wrong, errors, deviceErrors, waiting, held },
-    { wrong: 0, errors: 0, deviceErrors: 0, waiting: 0, held: 0 },
+    { wrong, errors, deviceErrors, waiting, held, gated },
+    { wrong: 0, errors: 0, deviceErrors: 0, waiting: 0, held: 0, gated: 0 },
     `seed ${stormSeed}: ${report.text}`,
   );
   const longest = Math.round(pulse.longestStall);

@@ -40,7 +40,7 @@ export interface FenceTime {
 }
 
 /** How long after the last abort time alone is a fence. */
-function fenceTime(lost: ReadyController, quiesceMs: number): FenceTime {
+export function fenceTime(lost: ReadyController, quiesceMs: number): FenceTime {
   const { cqt, ctratt } = lost.id;
   const timeouts = (ctratt & ctrattTbkas) !== 0 ? 3 : 2;
   const detect = timeouts * lost.katoMs;

@@ -1,23 +1,13 @@
-import type { Candidate } from '../selector.ts';
+import type { Selector } from '../selector.ts';
+import type { Board } from './board.ts';
 
 /**
- * The path with the fewest commands under way: a slow path fills up and so gets less. Among equals the one after the
- * last choice, so that light load is spread too.
+ * The path with the fewest commands under way: a slow path fills up and so gets less. Among equals the one that was used
+ * longest ago, so that light load is spread too.
  */
-export function queueDepth(candidates: readonly Candidate[], last: number): number {
-  const count = candidates.length;
-  let best = -1;
-  let least = Number.POSITIVE_INFINITY;
-  let index = last + 1 >= count ? 0 : last + 1;
-  for (let step = 0; step < count; step += 1) {
-    const candidate = candidates[index]!;
-    if (candidate.inFlight < least && candidate.hasRoom) {
-      best = index;
-      least = candidate.inFlight;
-      if (least === 0) break;
-    }
-    index += 1;
-    if (index === count) index = 0;
-  }
-  return best;
-}
+export const queueDepth: Selector = {
+  choose: (board: Board) => board.rankings[0]!.first,
+  key: (board: Board, index: number) => board.inFlight[index]!,
+  tellsThroughputs: false,
+  usesChance: false,
+};

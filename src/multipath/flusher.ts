@@ -1,0 +1,134 @@
+/**
+ * Flush over many controllers. Without a volatile cache what is acknowledged is durable, and a flush has nothing to do.
+ * With one that all controllers share, any path will do. Else every controller that holds something uncovered is flushed,
+ * each over its own path; flush-ledger.ts says what is uncovered, and what was lost.
+ */
+import { op, requestFlag } from '../block/request.ts';
+import { status } from '../block/status.ts';
+import type { NativePath, Part } from '../fabric/contract.ts';
+import { FlushLedger } from './flush-ledger.ts';
+import type { Job } from './job.ts';
+import type { Member } from './member.ts';
+import type { MultipathOptions } from './options.ts';
+import type { PathSet } from './path-set.ts';
+
+/** The device, as far as flushing needs it. */
+export interface FlushHost {
+  readonly paths: PathSet;
+  /** A new part of the job's request; null if there is none. */
+  newPart(job: Job): Part | null;
+  send(part: Part, path: NativePath, index: number): void;
+  /** To be sent over any path. */
+  sendAnywhere(part: Part): void;
+  /** The part is done with. */
+  done(part: Part): void;
+}
+
+export class Flusher {
+  readonly #host: FlushHost;
+  readonly #ledger: FlushLedger;
+  readonly #volatileCache: boolean;
+  readonly #sharedCache: boolean;
+  /** What a flush part covers, by the part's index. */
+  readonly #marks: Int32Array;
+  /** Parts in the `own` lists of members. */
+  #waiting = 0;
+
+  constructor(host: FlushHost, options: MultipathOptions, parts: number) {
+    this.#host = host;
+    this.#ledger = options.ledger ?? new FlushLedger();
+    this.#volatileCache = options.geometry.volatileCache;
+    this.#sharedCache = options.sharedCache === true;
+    this.#marks = new Int32Array(parts);
+  }
+
+  /** The path is up, perhaps with a new controller: what the old one held is lost. */
+  opened({ index, path }: Member): void {
+    this.#ledger.began(index, path.epoch);
+  }
+
+  /** A part came back well: it is covered, or has to be. */
+  succeeded(part: Part): void {
+    if (part.op === op.flush) {
+      this.#ledger.flushed(part.pathIndex, this.#marks[part.index]!, part.epoch);
+    } else if (
+      part.op !== op.read &&
+      this.#volatileCache &&
+      !this.#sharedCache &&
+      (part.flags & requestFlag.fua) === 0
+    ) {
+      this.#ledger.entered(part.pathIndex, part.epoch);
+    }
+  }
+
+  /**
+   * A flush part came back because of its path: the cache behind it is out of reach, and what it held uncovered is lost.
+   * The flush says so at its end. False where another path does as well.
+   */
+  settleLost(part: Part): boolean {
+    if (this.#sharedCache) return false;
+    this.#ledger.settleLost(part.pathIndex);
+    return true;
+  }
+
+  /** True once after acknowledged writes were lost with a cache. */
+  takeLoss(): boolean {
+    return this.#ledger.takeLoss();
+  }
+
+  /** Makes the parts of a flush. */
+  begin(job: Job): void {
+    if (!this.#volatileCache) return;
+    if (this.#sharedCache) {
+      const part = this.#part(job);
+      if (part !== null) this.#host.sendAnywhere(part);
+      return;
+    }
+    for (const member of this.#host.paths.members) if (member !== undefined) this.#member(job, member);
+  }
+
+  #member(job: Job, member: Member): void {
+    if (!this.#ledger.isDirty(member.index)) return;
+    if (!member.path.open) {
+      this.#ledger.settleLost(member.index);
+      return;
+    }
+    const part = this.#part(job);
+    if (part === null) return;
+    part.pathIndex = member.index;
+    this.#marks[part.index] = this.#ledger.mark(member.index);
+    member.own.push(part);
+    this.#waiting += 1;
+  }
+
+  #part(job: Job): Part | null {
+    const part = this.#host.newPart(job);
+    if (part === null) {
+      // Not flushed is not durable: saying so is the only honest answer.
+      job.status = status.busy;
+      return null;
+    }
+    part.offset = 0;
+    part.length = 0;
+    part.buffer = 0;
+    return part;
+  }
+
+  /** Sends what waits for its own path. */
+  pump(): void {
+    if (this.#waiting === 0) return;
+    for (const member of this.#host.paths.members) {
+      if (member === undefined) continue;
+      while (member.own.size > 0 && (!member.path.open || member.path.hasRoom)) {
+        const part = member.own.shift()!;
+        this.#waiting -= 1;
+        if (member.path.open) {
+          this.#host.send(part, member.path, member.index);
+        } else {
+          this.#ledger.settleLost(member.index);
+          this.#host.done(part);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,151 @@
+/** When paths of a device carry I/O again, or no more: probation, suspicion. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { op } from '../block/request.ts';
+import { bench, type Bench, lose, lostRead } from './bench.test.support.ts';
+import type { MultipathOptions } from './options.ts';
+
+const block = 4096;
+
+function states(one: Bench): string[] {
+  return one.device.paths.members.map((member) => member?.state ?? '');
+}
+
+function open(one: Bench, index: number): void {
+  const path = one.paths[index]!;
+  path.open = true;
+  path.epoch += 1;
+  one.device.pathChanged(index);
+}
+
+/** How many of these reads each path got. */
+async function reads(one: Bench, count: number): Promise<number[]> {
+  const got = one.paths.map(() => 0);
+  for (let time = 0; time < count; time += 1) {
+    one.start(op.read, time * block, block);
+    for (const [index, path] of one.paths.entries()) got[index]! += path.taken.length;
+    for (const path of one.paths) path.answerAll();
+    await one.settle();
+  }
+  return got;
+}
+
+describe('probation', () => {
+  const wait: Partial<MultipathOptions> = { failback: 1000, selector: 'round-robin', suspectAfter: 0 };
+
+  it('keeps I/O off a path that came back until its time is over, and says so', async () => {
+    const changes: string[] = [];
+    const one = bench(2, { ...wait, onPathState: ({ index, state }) => changes.push(`${index} ${state}`) });
+    lose(one, 0, lostRead);
+    open(one, 0);
+    assert.deepEqual(states(one), ['probation', 'live-optimized']);
+    assert.deepEqual(await reads(one, 4), [0, 4]);
+    await one.settle(1100);
+    assert.deepEqual(states(one), ['live-optimized', 'live-optimized']);
+    assert.deepEqual(await reads(one, 4), [2, 2]);
+    assert.deepEqual(changes.slice(-3), ['0 down', '0 probation', '0 live-optimized']);
+  });
+
+  it('lets I/O go there while no better path lives', async () => {
+    const one = bench(2, wait);
+    lose(one, 0, lostRead);
+    open(one, 0);
+    lose(one, 1, lostRead);
+    assert.deepEqual(await reads(one, 3), [3, 0]);
+    one.device.setAccess(1, 'non-optimized');
+    open(one, 1);
+    assert.deepEqual(states(one), ['probation', 'probation']);
+  });
+
+  it('ends when the administrator says so', async () => {
+    const one = bench(2, { ...wait, failback: -1 });
+    lose(one, 0, lostRead);
+    open(one, 0);
+    await one.settle(60_000);
+    assert.equal(states(one)[0], 'probation');
+    one.device.setDisabled(0, false);
+    assert.equal(states(one)[0], 'live-optimized');
+  });
+
+  it('is for paths that were lost, not for new ones or those that the array closed for a while', async () => {
+    const one = bench(2, wait);
+    assert.deepEqual(states(one), ['live-optimized', 'live-optimized']);
+    one.device.setAccess(0, 'inaccessible');
+    one.device.setAccess(0, 'optimized');
+    assert.equal(states(one)[0], 'live-optimized');
+    await one.settle();
+  });
+
+  it('holds a path that comes and goes', async () => {
+    const one = bench(2, { flapLimit: 3, flapWindow: 10_000, flapHold: 2000, suspectAfter: 0 });
+    for (const expected of ['live-optimized', 'live-optimized', 'probation']) {
+      lose(one, 0, lostRead);
+      await one.settle(10);
+      open(one, 0);
+      assert.equal(states(one)[0], expected);
+    }
+    await one.settle(2100);
+    assert.equal(states(one)[0], 'live-optimized');
+  });
+});
+
+/** Reads all the time; path 0 keeps what it has, the others answer. Returns how many new ones path 0 got. */
+async function silence(one: Bench, milliseconds: number, quiet: readonly number[]): Promise<number> {
+  const before = one.paths[0]!.taken.length;
+  for (let time = 0; time < milliseconds; time += 20) {
+    one.start(op.read, 0, block);
+    for (const [index, path] of one.paths.entries()) if (!quiet.includes(index)) path.answerAll();
+    await one.settle(20);
+  }
+  return one.paths[0]!.taken.length - before;
+}
+
+describe('suspicion', () => {
+  const look: Partial<MultipathOptions> = { suspectAfter: 300, selector: 'round-robin' };
+
+  it('falls on a path over which nothing comes back while others answer; new I/O goes elsewhere', async () => {
+    const one = bench(2, look);
+    await silence(one, 600, [0]);
+    assert.deepEqual(states(one), ['suspect', 'live-optimized']);
+    assert.equal(await silence(one, 400, [0]), 0);
+    // It answers again: some time later it is trusted again.
+    one.paths[0]!.answerAll();
+    await silence(one, 1000, []);
+    assert.equal(states(one)[0], 'suspect');
+    await silence(one, 2000, []);
+    assert.equal(states(one)[0], 'live-optimized');
+    assert.ok((await silence(one, 100, [0])) > 0);
+  });
+
+  it('falls on nobody where nothing comes back over any path', async () => {
+    const one = bench(2, look);
+    await silence(one, 2000, [0, 1]);
+    assert.deepEqual(states(one), ['live-optimized', 'live-optimized']);
+  });
+
+  it('falls on nobody who has nothing to answer, and on nobody where it is switched off', async () => {
+    const idle = bench(2, { ...look, selector: 'failover-only' });
+    await silence(idle, 1000, []);
+    assert.deepEqual(states(idle), ['live-optimized', 'live-optimized']);
+    const off = bench(2, { ...look, suspectAfter: 0 });
+    await silence(off, 1000, [0]);
+    assert.deepEqual(states(off), ['live-optimized', 'live-optimized']);
+  });
+
+  it('does not keep I/O from the only path', async () => {
+    const one = bench(2, look);
+    await silence(one, 600, [0]);
+    assert.equal(states(one)[0], 'suspect');
+    lose(one, 1, lostRead);
+    assert.ok((await silence(one, 100, [0])) > 0);
+  });
+
+  it('ends with the connection', async () => {
+    const one = bench(2, look);
+    await silence(one, 600, [0]);
+    lose(one, 0, lostRead);
+    assert.equal(states(one)[0], 'down');
+    open(one, 0);
+    assert.equal(states(one)[0], 'live-optimized');
+  });
+});
