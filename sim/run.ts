@@ -1,0 +1,282 @@
+/** One run: everything that follows from one seed, from attaching the volume to giving the last byte of memory back. */
+import { Random } from '../src/base/random.ts';
+import { opName } from '../src/block/request.ts';
+import { type Status, status, statusName } from '../src/block/status.ts';
+import type { SimIo } from '../src/io/sim/sim-io.ts';
+import { World } from '../src/io/sim/world.ts';
+import { pathStateNames } from '../src/multipath/state.ts';
+import { DeviceStatistics, pathCounter } from '../src/multipath/statistics.ts';
+import { AgeWatch } from './age-watch.ts';
+import { Checker } from './checker.ts';
+import { Coverage } from './coverage.ts';
+import { Finding, type FindingKind } from './finding.ts';
+import { Load, type LoadContext } from './load.ts';
+import { mostBlocks, type Scenario } from './scenario.ts';
+import { SimArray } from './sim-array.ts';
+import { SimHost } from './sim-host.ts';
+import { Story } from './story.ts';
+import { faults } from './weather/faults.ts';
+import { type FaultKind, type PlannedFault, statusesPerRun } from './weather/plan.ts';
+import type { Stand } from './weather/stand.ts';
+
+export interface RunResult {
+  readonly scenario: Scenario;
+  /** Null: nothing was found. */
+  readonly finding: { readonly kind: FindingKind; readonly message: string } | null;
+  /** The last events; for a wrong read those of the block first. */
+  readonly story: readonly string[];
+  readonly hash: string;
+  /** Milliseconds of virtual time. */
+  readonly simulated: number;
+  readonly requests: readonly number[];
+  readonly failures: readonly number[];
+  readonly checked: number;
+  readonly ghosts: number;
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly coverage: Coverage;
+}
+
+/** What of the contract is held against the host: see checker.ts. Today one flush tells of a loss, whoever issued it. */
+const promises = { strictErrors: true, strictFlushes: false };
+
+/** Reused by all runs of this process, one after the other. */
+let loads: readonly Load[] = [];
+const checker = new Checker(mostBlocks, () => {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const load of loads) {
+    for (const { issuedAt } of load.slots) if (issuedAt > 0 && issuedAt < oldest) oldest = issuedAt;
+  }
+  return oldest;
+});
+
+/** Plays it. Never throws for what is wrong with the code under test. */
+export async function run(scenario: Scenario): Promise<RunResult> {
+  return await new Run(scenario).play();
+}
+
+class Run implements Stand {
+  readonly scenario: Scenario;
+  readonly host: SimHost;
+  readonly array: SimArray;
+  readonly clock: SimIo;
+  readonly #world: World;
+  readonly #story: Story;
+  readonly #context: LoadContext;
+  readonly #coverage = new Coverage();
+  readonly #counts = new Map<FaultKind, number>();
+  readonly #watch: AgeWatch;
+  #turn = 0;
+
+  constructor(scenario: Scenario) {
+    this.scenario = scenario;
+    const { seed, load, host, array } = scenario;
+    this.#world = new World({ seed });
+    this.#story = new Story(() => this.#world.now);
+    this.clock = this.#world.io('weather', 4096);
+    this.array = new SimArray(this.#world, scenario);
+    this.host = new SimHost(this.#world, this.#random(), scenario, {
+      onVolumeEvent: (reactor, event) => {
+        if (event.kind === 'path-state') {
+          this.#coverage.pathState(event.state);
+          this.note(`reactor ${reactor}: path ${event.index + 1} is ${event.state}`);
+        } else if (event.kind === 'path-refused') this.note(`reactor ${reactor}: ${event.id} refused: ${event.reason}`);
+      },
+      onLeadEvent: (event) => {
+        if (event.kind === 'fenced')
+          this.note(`association ${event.association}, life ${event.epoch}: fenced, ${event.how}`);
+        else this.note(`association ${event.view.association} is ${event.view.state} ${event.view.error}`.trimEnd());
+      },
+    });
+    const volatileCache = array.volatileCache && !host.sharedCache;
+    checker.begin({ blocks: load.blocks, volatileCache, ...promises });
+    this.#context = {
+      scenario,
+      checker,
+      story: this.#story,
+      random: this.#random(),
+      lastValue: 0,
+      excused: new Set<Status>(),
+      requests: new Float64Array(opName.length),
+      failures: new Float64Array(statusName.length),
+    };
+    if (host.noPathRetry >= 0 && !scenario.spared) this.excuse(status.transport);
+    this.#watch = new AgeWatch(scenario, this.clock, () => loads);
+  }
+
+  #random(): Random {
+    return new Random(this.#world.random.nextUint32());
+  }
+
+  async play(): Promise<RunResult> {
+    let finding: Finding | null = null;
+    const longest = this.scenario.duration + 600_000;
+    try {
+      await this.#world.drive(this.#whole(), longest);
+    } catch (error) {
+      finding = error instanceof Finding ? error : crash(error);
+    }
+    loads = [];
+    const { requests, failures } = this.#context;
+    const block = finding?.block ?? -1;
+    return {
+      scenario: this.scenario,
+      finding: finding === null ? null : { kind: finding.kind, message: finding.message },
+      story: finding === null ? [] : this.#tell(block),
+      hash: this.#story.hash,
+      simulated: this.#world.now,
+      requests: [...requests],
+      failures: [...failures],
+      checked: checker.checked,
+      ghosts: this.array.ghostsExecuted,
+      faults: this.#counts,
+      coverage: this.#coverage,
+    };
+  }
+
+  #tell(block: number): string[] {
+    const last = ['The last events:', ...this.#story.lines(60)];
+    if (block < 0) return last;
+    return [`What is known of block ${block}:`, ...this.#story.lines(120, block), ...last];
+  }
+
+  async #whole(): Promise<void> {
+    await this.array.listen();
+    await this.host.attach();
+    for (const { device } of this.host.reactors) {
+      this.#coverage.watch(device);
+      for (let index = 0; index < this.scenario.ports; index += 1) {
+        const state = device.statistics.get(DeviceStatistics.pathBase(index) + pathCounter.state);
+        this.#coverage.pathState(pathStateNames[state]!);
+      }
+    }
+    loads = this.host.reactors.slice(0, this.host.served).map((reactor) => new Load(reactor, this.#context));
+    this.#watch.begin();
+    await Promise.all([this.#pulse(), this.#weather()]);
+    await this.#calm();
+    await this.#readBack();
+    await this.#detach();
+    this.#checkLeaks();
+  }
+
+  async #pulse(): Promise<void> {
+    const { duration, load } = this.scenario;
+    const random = this.#random();
+    const end = this.#world.now + duration;
+    while (this.#world.now < end) {
+      await this.clock.sleep(load.pause * 2 * random.float());
+      this.burst();
+    }
+  }
+
+  async #weather(): Promise<void> {
+    const start = this.#world.now;
+    const under: Promise<void>[] = [];
+    for (const planned of this.scenario.weather) {
+      await this.clock.sleep(Math.max(0, start + planned.at - this.#world.now));
+      under.push(this.#begin(planned));
+    }
+    await Promise.all(under);
+  }
+
+  async #begin({ kind, seed, duration }: PlannedFault): Promise<void> {
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+    let turn = 0;
+    if (kind === 'status') {
+      turn = this.scenario.seed * statusesPerRun + this.#turn;
+      this.#turn += 1;
+    }
+    await faults[kind]({ stand: this, random: new Random(seed), duration, turn });
+  }
+
+  /** Nothing is wrong any more: everything that was asked for has to end. */
+  async #calm(): Promise<void> {
+    this.note('all faults are lifted');
+    await this.array.calm();
+    for (let index = 0; index < this.scenario.ports; index += 1) await this.host.setDisabled(index, false);
+    for (const load of loads) load.stop();
+    this.#watch.calm();
+    await this.#idle();
+  }
+
+  async #idle(): Promise<void> {
+    while (loads.some((load) => load.busy)) await this.clock.sleep(5);
+  }
+
+  async #readBack(): Promise<void> {
+    const { blocks, largest } = this.scenario.load;
+    this.note('every block is read back');
+    for (const load of loads) {
+      for (let block = 0; block < blocks; block += largest) {
+        load.readBack(block, Math.min(largest, blocks - block));
+        await this.#idle();
+      }
+    }
+  }
+
+  /** Forced: what is under way comes back, with whatever status, once. */
+  async #detach(): Promise<void> {
+    this.note('the volume is taken away by force');
+    for (const one of [status.gone, status.transport, status.timedOut, status.ioError]) this.excuse(one);
+    this.burst();
+    await this.clock.sleep(this.#context.random.float());
+    const released = this.host.lead.release(this.host.associations);
+    for (const load of loads) load.stop();
+    await released;
+    for (const { device } of this.host.reactors) device.failQueued();
+    for (const load of loads) load.stop();
+    while (loads.some((load) => load.busy)) {
+      await this.clock.sleep(5);
+      for (const { device } of this.host.reactors) device.failQueued();
+    }
+    this.#watch.end();
+    await this.array.close();
+  }
+
+  /** All memory was given back, save the buffers of the load. */
+  #checkLeaks(): void {
+    for (const [index, { io }] of this.host.reactors.entries()) {
+      for (const { buffer } of loads[index]?.slots ?? []) io.memory.free(buffer);
+      const { takenBytes } = io.memory;
+      if (takenBytes === 0) continue;
+      throw new Finding('leak', `reactor ${index} still holds ${takenBytes} bytes`);
+    }
+    const { takenBytes } = this.array.io.memory;
+    if (takenBytes !== 0) throw new Finding('leak', `the array still holds ${takenBytes} bytes`);
+  }
+
+  // Stand
+
+  get network(): World['faults'] {
+    return this.#world.faults;
+  }
+
+  note(text: string): void {
+    this.#story.note(text);
+  }
+
+  excuse(one: Status): void {
+    this.#context.excused.add(one);
+  }
+
+  allow(milliseconds: number): void {
+    this.#watch.allow(milliseconds);
+  }
+
+  burst(): void {
+    for (const load of loads) load.burst(this.scenario.load.burst);
+  }
+
+  lossBegins(): void {
+    checker.lossBegins();
+  }
+
+  lossEnds(): void {
+    checker.lossEnds();
+  }
+}
+
+function crash(error: unknown): Finding {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const isStuck = error instanceof Error && 'code' in error && error.code === 'simulation-stuck';
+  return new Finding(isStuck ? 'liveness' : 'crash', message);
+}

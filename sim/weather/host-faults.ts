@@ -1,0 +1,60 @@
+/** What happens to the host itself: its reactors stand still, its administrator gives orders. */
+import { status } from '../../src/block/status.ts';
+import { selectorNames } from '../../src/multipath/selector.ts';
+import { anyPort, type Fault, type Stand } from './stand.ts';
+
+/** Stalls are short, or longer than any time-out. Milliseconds. */
+const stalls: readonly number[] = [50, 400, 2000, 9000];
+
+export const stall: Fault = async ({ stand, random }) => {
+  const reactor = stand.host.reactors[random.below(stand.host.reactors.length)]!;
+  const milliseconds = stalls[random.below(stalls.length)]! * (0.5 + random.float());
+  stand.burst();
+  await stand.clock.sleep(random.float());
+  stand.note(`reactor ${reactor.index} stands still for ${milliseconds.toFixed(0)} ms`);
+  standStill(stand, milliseconds);
+  reactor.io.stall(milliseconds);
+};
+
+/** The machine is paused: every clock has jumped when it goes on. */
+export const suspend: Fault = async ({ stand, random }) => {
+  const milliseconds = stalls[random.below(stalls.length)]! * (0.5 + random.float());
+  stand.burst();
+  await stand.clock.sleep(random.float());
+  stand.note(`the whole host stands still for ${milliseconds.toFixed(0)} ms`);
+  standStill(stand, milliseconds);
+  for (const { io } of stand.host.reactors) io.stall(milliseconds);
+};
+
+/**
+ * Who stands still for longer than the keep-alive time-out loses every controller by that. Whoever was told to wait for a
+ * path only so long may then give up.
+ */
+function standStill(stand: Stand, milliseconds: number): void {
+  stand.allow(milliseconds);
+  if (stand.scenario.host.noPathRetry >= 0) stand.excuse(status.transport);
+}
+
+export const disablePath: Fault = async (call) => {
+  const { stand, duration } = call;
+  const port = anyPort(call);
+  stand.note(`the administrator takes the path over port ${port} out, for ${duration.toFixed(0)} ms`);
+  await stand.host.setDisabled(port - 1, true);
+  await stand.clock.sleep(duration);
+  stand.note(`the administrator restores the path over port ${port}`);
+  await stand.host.setDisabled(port - 1, false);
+};
+
+export const changeSelector: Fault = async ({ stand, random }) => {
+  const name = selectorNames[random.below(selectorNames.length)]!;
+  stand.note(`the selector becomes ${name}`);
+  for (const { device } of stand.host.reactors) device.paths.selector = name;
+};
+
+export const failQueued: Fault = async ({ stand }) => {
+  stand.note('the administrator ends all that waits');
+  stand.excuse(status.timedOut);
+  stand.excuse(status.transport);
+  stand.excuse(status.busy);
+  for (const { device } of stand.host.reactors) device.failQueued();
+};
