@@ -36,8 +36,8 @@ export interface RunResult {
   readonly coverage: Coverage;
 }
 
-/** What of the contract is held against the host: see checker.ts. Today one flush tells of a loss, whoever issued it. */
-const promises = { strictErrors: true, strictFlushes: false };
+/** What of the contract is held against the host, all of it: see checker.ts. */
+const promises = { strictErrors: true, strictFlushes: true };
 
 /** Reused by all runs of this process, one after the other. */
 let loads: readonly Load[] = [];

@@ -282,6 +282,43 @@ describe('flush', () => {
     );
   });
 
+  it('fails for everybody who waits for one when a controller takes its cache along, and for nobody after that', async () => {
+    const one = bench(2, { selector: 'round-robin' }, true);
+    for (const offset of [0, 4096]) one.start(op.write, offset, 4096);
+    for (const path of one.paths) path.answerAll();
+    await one.settle();
+    const flushes = [one.start(op.flush, 0, 0), one.start(op.flush, 0, 0)];
+    lose(one, 0, ghost);
+    one.paths[1]!.answerAll();
+    await one.settle();
+    for (const { status: outcome } of flushes) assert.equal(outcome, status.ioError);
+    const after = one.start(op.flush, 0, 0);
+    one.paths[1]!.answerAll();
+    await one.settle();
+    assert.equal(after.status, status.ok);
+  });
+
+  it('tells of a part that was lost before its write was acknowledged, though a flush told of the cache before', async () => {
+    const one = bench(2, { selector: 'round-robin' }, true);
+    const write = one.start(op.write, 0, 256 * KIB);
+    assert.deepEqual(
+      one.paths.map(({ taken }) => taken.length),
+      [1, 1],
+    );
+    one.paths[0]!.answerAll();
+    lose(one, 0, ghost);
+    const early = one.start(op.flush, 0, 0);
+    await one.settle();
+    assert.equal(early.status, status.ioError);
+    one.paths[1]!.answerAll();
+    await one.settle();
+    assert.equal(write.status, status.ok);
+    const later = one.start(op.flush, 0, 0);
+    one.paths[1]!.answerAll();
+    await one.settle();
+    assert.equal(later.status, status.ioError);
+  });
+
   it('fails once when a controller took acknowledged writes with it', async () => {
     const one = bench(2, { selector: 'round-robin' }, true);
     one.start(op.write, 0, 4096);

@@ -80,10 +80,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
         paths: this.paths,
         newPart: (job) => (this.#freeParts.size === 0 ? null : this.#newPart(job, job.request!)),
         send: (part, path, index) => this.#send(part, path, index),
-        sendAnywhere: (part) => {
-          this.#again.push(part);
-          this.#noteStranded();
-        },
+        sendAnywhere: (part) => this.#again.push(part),
         done: (part) => this.#decide(part, status.ok),
       },
       options,
@@ -232,6 +229,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     job.outstanding = 0;
     job.status = status.ok;
     job.owner = nobody;
+    this.#flusher.note(job, request.op === op.flush);
     if (request.op === op.flush) this.#flush(job, request);
     else this.#advance(job);
   }
@@ -352,7 +350,6 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       this.#alarm.arm(part.startedAt);
     } else {
       this.#again.push(part);
-      this.#noteStranded();
     }
   }
 
@@ -377,12 +374,13 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #end(job: Job, request: Request): void {
-    if (request.op === op.flush && job.status === status.ok && this.#flusher.takeLoss()) job.status = status.ioError;
+    if (job.status === status.ok) job.status = this.#flusher.outcome(job, request.op);
     this.statistics.countRequest(request, job.status, this.#io.clock.now() - request.startedAt);
     job.request = null;
     const next = this.#line.shift();
     if (next === null) this.#freeJobs.push(job);
     request.finish(job.status);
+    if (this.#flusher.hasToTell) this.#io.later(this.#flusher);
     if (next !== null) this.#begin(job, next);
   }
 
@@ -402,7 +400,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       job.waiting = false;
       if (job.outstanding === 0) this.#end(job, request);
     }
-    if (this.#noted + this.#ghosts.waiting > 0) this.#noteStranded();
+    if (this.#noted + this.#ghosts.waiting + this.#again.size > 0) this.#noteStranded();
   }
 
   #sendAgain(index: number): boolean {

@@ -9,14 +9,20 @@
  * - A controller that went away took its cache with it. What it held uncovered is counted as lost, and the next flush
  *   fails once. The order "enter the write, then look at the epoch" against "set the epoch, then settle" leaves no gap:
  *   whichever comes first, one of the two sides sees the other and counts the loss. Counting twice is harmless.
+ * - A loss is told by every flush that was under way before the first one that failed was answered: each flush notes at
+ *   its beginning how many losses had been told. And a write that was under way when something was lost may have been
+ *   meant, in part, without anybody knowing yet: its acknowledgement counts a loss anew.
  */
 import { maxPaths } from './statistics.ts';
 
+/** Losses that ever were, and how many of them flushes have told of. */
 const lostWord = 0;
+const toldWord = 1;
+const headWords = 2;
 const words = { written: 0, flushed: 1, epoch: 2 } as const;
 const wordsPerPath = 3;
 
-export const flushLedgerBytes = (1 + maxPaths * wordsPerPath) * 4;
+export const flushLedgerBytes = (headWords + maxPaths * wordsPerPath) * 4;
 
 export class FlushLedger {
   readonly #words: Int32Array;
@@ -26,7 +32,7 @@ export class FlushLedger {
   }
 
   #at(path: number, word: number): number {
-    return 1 + path * wordsPerPath + word;
+    return headWords + path * wordsPerPath + word;
   }
 
   /** Before a write, discard or write-zeroes without FUA is acknowledged that `path` completed in its life `epoch`. */
@@ -77,9 +83,30 @@ export class FlushLedger {
     if (Atomics.compareExchange(this.#words, at, seen, written) === seen) Atomics.add(this.#words, lostWord, 1);
   }
 
-  /** True once after acknowledged writes were lost with a cache. */
-  takeLoss(): boolean {
-    return Atomics.exchange(this.#words, lostWord, 0) > 0;
+  /** Losses so far. A write notes them when it begins. */
+  get losses(): number {
+    return Atomics.load(this.#words, lostWord);
+  }
+
+  /** Losses that flushes have told of so far. A flush notes them when it begins. */
+  get told(): number {
+    return Atomics.load(this.#words, toldWord);
+  }
+
+  /**
+   * Before a write is acknowledged that began when there were so many losses. A part of it may have been lost since, and
+   * a flush have told of that already, before anybody could know that the write was meant: it has to be told again.
+   */
+  acknowledged(lossesBefore: number): void {
+    if (Atomics.load(this.#words, lostWord) !== lossesBefore) Atomics.add(this.#words, lostWord, 1);
+  }
+
+  /** A flush told of so many losses: whoever begins another one from now on has heard of them. */
+  tell(losses: number): void {
+    for (;;) {
+      const told = this.told;
+      if (((losses - told) | 0) <= 0 || Atomics.compareExchange(this.#words, toldWord, told, losses) === told) return;
+    }
   }
 
   #load(path: number, word: number): number {

@@ -3,10 +3,11 @@
  * With one that all controllers share, any path will do. Else every controller that holds something uncovered is flushed,
  * each over its own path; flush-ledger.ts says what is uncovered, and what was lost.
  */
-import { op, requestFlag } from '../block/request.ts';
-import { status } from '../block/status.ts';
+import { type Op, op, requestFlag } from '../block/request.ts';
+import { type Status, status } from '../block/status.ts';
 import type { NativePath, Part } from '../fabric/contract.ts';
 import { FlushLedger } from './flush-ledger.ts';
+import type { Task } from '../io/contract.ts';
 import type { Job } from './job.ts';
 import type { Member } from './member.ts';
 import type { MultipathOptions } from './options.ts';
@@ -24,7 +25,7 @@ export interface FlushHost {
   done(part: Part): void;
 }
 
-export class Flusher {
+export class Flusher implements Task {
   readonly #host: FlushHost;
   readonly #ledger: FlushLedger;
   readonly #volatileCache: boolean;
@@ -33,6 +34,9 @@ export class Flusher {
   readonly #marks: Int32Array;
   /** Parts in the `own` lists of members. */
   #waiting = 0;
+  /** A flush failed that tells of so many losses. */
+  hasToTell = false;
+  #losses = 0;
 
   constructor(host: FlushHost, options: MultipathOptions, parts: number) {
     this.#host = host;
@@ -71,9 +75,32 @@ export class Flusher {
     return true;
   }
 
-  /** True once after acknowledged writes were lost with a cache. */
-  takeLoss(): boolean {
-    return this.#ledger.takeLoss();
+  /** The request of this job begins. */
+  note(job: Job, isFlush: boolean): void {
+    job.losses = isFlush ? this.#ledger.told : this.#ledger.losses;
+  }
+
+  /**
+   * What a request that ended well is answered with. A flush fails if acknowledged writes were lost with a cache and no
+   * flush had told of it when it began: every one that was under way has to, because whoever issued it hears of no other.
+   */
+  outcome(job: Job, operation: Op): Status {
+    if (operation === op.read || !this.#volatileCache || this.#sharedCache) return status.ok;
+    if (operation !== op.flush) {
+      this.#ledger.acknowledged(job.losses);
+      return status.ok;
+    }
+    const { losses } = this.#ledger;
+    if (losses === job.losses) return status.ok;
+    this.#losses = losses;
+    this.hasToTell = true;
+    return status.ioError;
+  }
+
+  /** For `later`, behind the failed flush: only now its issuer knows, and who begins another one has heard of it. */
+  run(): void {
+    this.hasToTell = false;
+    this.#ledger.tell(this.#losses);
   }
 
   /** Makes the parts of a flush. */

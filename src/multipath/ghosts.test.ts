@@ -157,6 +157,16 @@ describe('a write of unknown outcome', () => {
     assert.equal(underWay(one), 1);
   });
 
+  it('that was held and finds no path after its fence waits no longer than a request may', async () => {
+    const one = bench(1, { ghostWrites: 'strict', noPathRetry: 500 });
+    one.start(op.write, 0, block);
+    lose(one, 0, ghost);
+    await one.settle(2000);
+    one.device.fenced(one.paths[0]!.controller, 1);
+    await one.settle(600);
+    assert.deepEqual(one.ended, [[0, status.transport]]);
+  });
+
   it('is of no concern where nothing may still execute it, or its fence came first', async () => {
     const one = bench(2, { isFenced: (controller) => controller === 0 });
     one.start(op.write, 0, block);

@@ -10,6 +10,8 @@ export class Job {
   issued = Number.NaN;
   /** Parts that are not decided yet. */
   outstanding = 0;
+  /** What the flush ledger said when the request began. */
+  losses = 0;
   /** The worst outcome so far; `ok` until something failed. */
   status: Status = status.ok;
   /** It stands in the line of those that wait for a path, room or parts. */

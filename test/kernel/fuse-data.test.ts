@@ -26,6 +26,7 @@ async function verify(device: string, blockBytes: number): Promise<void> {
     '--iodepth=32',
     '--serialize_overlap=1',
     '--verify=crc32c',
+    '--verify_state_save=0',
     '--verify_fatal=1',
     '--randseed=4711',
     '--loops=3',

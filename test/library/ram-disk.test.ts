@@ -99,6 +99,7 @@ test('fio finds on the RAM disk what it wrote', requires(...servingNeeds, 'fio')
       '--size=64m',
       '--serialize_overlap=1',
       '--verify=crc32c',
+      '--verify_state_save=0',
       '--verify_backlog=64',
       '--verify_fatal=1',
       '--verify_state_save=0',

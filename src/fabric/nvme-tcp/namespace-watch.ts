@@ -4,6 +4,7 @@
  */
 import { CausewayError } from '../../base/errors.ts';
 import type { Address, Io } from '../../io/contract.ts';
+import { asyncEventBit } from './constants.ts';
 import type { Controller, ReadyController } from './controller.ts';
 import { access, type PathInfo } from './messages.ts';
 import {
@@ -109,9 +110,12 @@ export class NamespaceWatch {
   async #readNamespaces(): Promise<void> {
     const { admin } = this.#controller;
     const known = this.#namespaces;
-    // The first reading reads all, and so does a change of too many. Every other one reads the log, even where nothing is
-    // known: without that the controller would not report the next change.
-    const changed = this.#first ? null : await this.#controller.readChangedNamespaces();
+    // Every reading reads the log, the first one too, which reads all in any case: a change may have been reported before
+    // anybody listened, and without that the controller would never report the next one. One that reports none at all
+    // need not have the log.
+    const reports = (this.#ready.id.oaes & asyncEventBit.namespaceAttributeNotices) !== 0;
+    const listed = reports || !this.#first ? await this.#controller.readChangedNamespaces() : null;
+    const changed = this.#first ? null : listed;
     this.#first = false;
     const wanted = this.#options.nsids ?? (await activeNamespaces(admin));
     for (const nsid of known.keys()) if (!wanted.includes(nsid)) known.delete(nsid);
