@@ -4,9 +4,10 @@
  */
 import { op } from '../src/block/request.ts';
 import { Random } from '../src/base/random.ts';
-import { type NativePath, Part, type PathLimits } from '../src/fabric/contract.ts';
+import { type NativePath, Part } from '../src/fabric/contract.ts';
 import { PathSet } from '../src/multipath/path-set.ts';
 import { selectorNames, type SelectorName } from '../src/multipath/selector.ts';
+import { limits } from '../src/multipath/selectors/path-rig.test.support.ts';
 import { DeviceStatistics } from '../src/multipath/statistics.ts';
 
 const pathCounts = [1, 4, 16, 64];
@@ -15,16 +16,6 @@ const rounds = 15;
 /** Commands under way on each path, on average, and the most it takes. */
 const depth = 16;
 const slots = 64;
-
-const limits: PathLimits = {
-  readBytes: 1 << 20,
-  writeBytes: 1 << 20,
-  writeZeroesBytes: 1 << 20,
-  discardBytes: 1 << 20,
-  boundaryBytes: 0,
-  canWriteZeroes: true,
-  canDiscard: true,
-};
 
 class NumberPath implements NativePath {
   readonly id: string;

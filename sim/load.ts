@@ -7,7 +7,7 @@ import type { Random } from '../src/base/random.ts';
 import { submitChecked } from '../src/block/door.ts';
 import { type Completer, type Op, op, opName, Request, requestFlag } from '../src/block/request.ts';
 import { type Status, status, statusName } from '../src/block/status.ts';
-import { generationIn, noGeneration, putBlock } from '../src/host/block-pattern.ts';
+import { foundText, generationIn, putBlock } from '../src/host/block-pattern.ts';
 import type { Checker } from './checker.ts';
 import { Finding } from './finding.ts';
 import type { Scenario } from './scenario.ts';
@@ -205,20 +205,5 @@ export class Load implements Completer {
       `a read (${who}) shows ${foundText(found)} in block ${block}; possible are: ${checker.possible(block)}`,
       block,
     );
-  }
-}
-
-function foundText(found: number): string {
-  switch (found) {
-    case noGeneration.zeroes:
-      return 'zeroes';
-    case noGeneration.misplaced:
-      return "another block's data";
-    case noGeneration.torn:
-      return 'a mixture of writes';
-    case noGeneration.foreign:
-      return "nobody's data";
-    default:
-      return `write ${found}`;
   }
 }

@@ -64,16 +64,32 @@ export function size(option: string): (text: string) => number {
   };
 }
 
-/** Milliseconds that I/O waits while no path lives; -1 = for ever. */
-export function whenNoPath(text: string): number {
-  if (text === 'queue') return -1;
-  if (text === 'fail') return 0;
-  try {
-    return parseDuration(text);
-  } catch {
-    throw refused('--when-no-path', text, '"queue" (wait for ever), "fail", or a duration such as 30s');
-  }
+/** Milliseconds, or one of these words in their place. */
+function durationOr(option: string, words: Readonly<Record<string, number>>, wanted: string): (text: string) => number {
+  return (text) => {
+    const meant = Object.hasOwn(words, text) ? words[text] : undefined;
+    if (meant !== undefined) return meant;
+    try {
+      return parseDuration(text);
+    } catch {
+      throw refused(option, text, wanted);
+    }
+  };
 }
+
+/** Milliseconds that I/O waits while no path lives; -1 = for ever. */
+export const whenNoPath = durationOr(
+  '--when-no-path',
+  { queue: -1, fail: 0 },
+  '"queue" (wait for ever), "fail", or a duration such as 30s',
+);
+
+/** Milliseconds that a path has to stay up before it carries I/O again; -1 = until somebody says so. */
+const whenBack = durationOr(
+  '--failback',
+  { immediate: 0, manual: -1 },
+  '"immediate", "manual" (`path restore` ends it), or a duration such as 30s',
+);
 
 function oneMoreFilter(text: string, before: readonly FilterSpec[] | undefined): readonly FilterSpec[] {
   return [...(before ?? []), parseFilter(text)];
@@ -90,17 +106,6 @@ function oneMoreWeight(
     throw refused('--weight', text, `a path and a whole number from 1 to ${maxWeight}, such as 127.0.0.1:4420=5`);
   }
   return { ...before, [path]: value };
-}
-
-/** Milliseconds that a path has to stay up before it carries I/O again; -1 = until somebody says so. */
-function whenBack(text: string): number {
-  if (text === 'immediate') return 0;
-  if (text === 'manual') return -1;
-  try {
-    return parseDuration(text);
-  } catch {
-    throw refused('--failback', text, '"immediate", "manual" (`path restore` ends it), or a duration such as 30s');
-  }
 }
 
 function selector(text: string): SelectorName {

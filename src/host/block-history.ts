@@ -1,5 +1,5 @@
 /** What every block of a stretch may hold, as whoever writes it knows: for verifying loads. */
-import { generationIn, noGeneration, putBlock } from './block-pattern.ts';
+import { foundText, generationIn, noGeneration, putBlock } from './block-pattern.ts';
 
 /** What is known of a block besides the write that it comes from. */
 const state = {
@@ -102,20 +102,5 @@ export class BlockHistory {
     if (this.wrong > 1) return;
     const expected = this.#states[block] === state.zero ? 'zeroes' : `write ${this.#generations[block]}`;
     this.firstWrong = `block ${this.first + block} holds ${foundText(found)} instead of ${expected} (now at write ${this.#next})`;
-  }
-}
-
-function foundText(found: number): string {
-  switch (found) {
-    case noGeneration.zeroes:
-      return 'zeroes';
-    case noGeneration.misplaced:
-      return "another block's data";
-    case noGeneration.torn:
-      return 'a mixture of two writes';
-    case noGeneration.foreign:
-      return "nobody's data";
-    default:
-      return `write ${found}`;
   }
 }

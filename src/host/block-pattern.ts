@@ -62,3 +62,19 @@ export function generationIn(memory: Uint32Array, at: number, blockBytes: number
   }
   return found === block ? generation : noGeneration.misplaced;
 }
+
+/** What `generationIn` found, for people. */
+export function foundText(found: number): string {
+  switch (found) {
+    case noGeneration.zeroes:
+      return 'zeroes';
+    case noGeneration.misplaced:
+      return "another block's data";
+    case noGeneration.torn:
+      return 'a mixture of two writes';
+    case noGeneration.foreign:
+      return "nobody's data";
+    default:
+      return `write ${found}`;
+  }
+}

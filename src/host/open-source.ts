@@ -13,7 +13,7 @@ import { flushLedgerBytes } from '../multipath/flush-ledger.ts';
 import { defaultGhostWrites } from '../multipath/options.ts';
 import { pathLife } from '../multipath/path-life.ts';
 import { DeviceStatistics, statisticsBytes } from '../multipath/statistics.ts';
-import { ownIdentity } from '../kernel/fuse/process-identity.ts';
+import { bootId } from '../kernel/fuse/process-identity.ts';
 import { bridgeCellsBytes } from './bridge-cells.ts';
 import type { AttachOptions } from './contract.ts';
 import type { CausewayHost } from './host.ts';
@@ -174,14 +174,14 @@ async function openFabric(
     const device = host.newDevice();
     const geometry = geometryOf(info, maxTransferBytes, options.readOnly === true);
     const ledger = new SharedArrayBuffer(flushLedgerBytes);
-    const { bootId } = ownIdentity();
-    sweepGhostFiles(runtimeDirectory(), bootId, uptime());
+    const boot = bootId();
+    sweepGhostFiles(runtimeDirectory(), boot, uptime());
     const ghosts = new GhostFile({
       path: path.join(runtimeDirectory(), ghostFileName(claim.digest)),
       reactors: host.reactors.length,
       sizeBytes: geometry.sizeBytes,
       boundMs: Math.max(...attached.associations.map(({ fenceMs }) => fenceMs)),
-      bootId,
+      bootId: boot,
       uptime,
       isNew: options.isNew === true,
     });

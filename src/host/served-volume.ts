@@ -176,29 +176,22 @@ export class ServedVolume implements Attachment {
 
   #fences(quarantine: readonly QuarantineEntry[]): FenceView[] {
     const now = this.#host.lead.clock;
-    const left = quarantine.filter(({ controller }) => controller === earlierProgram.controller);
     const earlier = {
       path: 'an earlier program',
       cntlid: -1,
       by: 'time',
       remaining: this.source.ghosts?.keptFor ?? 0,
-      ranges: left.length,
-      bytes: left.reduce((sum, { length }) => sum + length, 0),
+      ...kept(quarantine, earlierProgram.controller, earlierProgram.epoch),
     };
     const own = this.source.associations.flatMap((association, index) =>
       (this.#host.associations.get(association)?.fences ?? []).map(({ epoch, cntlid, dueAt, isAssumed }) => {
-        const kept = quarantine.filter((entry) => entry.controller === association && entry.epoch === epoch);
-        return {
-          path: this.source.pathIds[index] ?? '',
-          cntlid,
-          by: isAssumed ? 'time (assumed, not guaranteed)' : 'time',
-          remaining: Math.max(0, dueAt - now),
-          ranges: kept.length,
-          bytes: kept.reduce((sum, { length }) => sum + length, 0),
-        };
+        const { ranges, bytes } = kept(quarantine, association, epoch);
+        const by = isAssumed ? 'time (assumed, not guaranteed)' : 'time';
+        const path = this.source.pathIds[index] ?? '';
+        return { path, cntlid, by, remaining: Math.max(0, dueAt - now), ranges, bytes };
       }),
     );
-    return left.length > 0 ? [earlier, ...own] : own;
+    return earlier.ranges > 0 ? [earlier, ...own] : own;
   }
 
   holders(): Promise<readonly HolderView[]> {
@@ -348,4 +341,14 @@ export class ServedVolume implements Attachment {
 function viewOfHolder(holder: DeviceHolder): HolderView {
   const { kind, name, pid } = holder;
   return pid === null ? { kind, name } : { kind, name, pid };
+}
+
+/** What is in quarantine because of one life of a controller. */
+function kept(
+  quarantine: readonly QuarantineEntry[],
+  controller: number,
+  epoch: number,
+): Pick<FenceView, 'ranges' | 'bytes'> {
+  const entries = quarantine.filter((entry) => entry.controller === controller && entry.epoch === epoch);
+  return { ranges: entries.length, bytes: entries.reduce((sum, { length }) => sum + length, 0) };
 }

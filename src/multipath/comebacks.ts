@@ -15,12 +15,22 @@ export interface ComebackOptions {
   readonly flapHold?: number;
 }
 
-export const comebackDefaults: Required<ComebackOptions> = {
+const defaults: Required<ComebackOptions> = {
   failback: 0,
   flapLimit: 8,
   flapWindow: 60_000,
   flapHold: 30_000,
 };
+
+/** Those that are given, and the defaults of the others. */
+export function comebackOptions(given: ComebackOptions): Required<ComebackOptions> {
+  return {
+    failback: given.failback ?? defaults.failback,
+    flapLimit: given.flapLimit ?? defaults.flapLimit,
+    flapWindow: given.flapWindow ?? defaults.flapWindow,
+    flapHold: given.flapHold ?? defaults.flapHold,
+  };
+}
 
 /** One path's comings and goings, on one reactor. Times are milliseconds of the reactor's clock. */
 export class Comebacks {
@@ -33,7 +43,7 @@ export class Comebacks {
   readonly #losses: number[] = [];
 
   constructor(options: ComebackOptions) {
-    this.#options = { ...comebackDefaults, ...options };
+    this.#options = comebackOptions(options);
     this.until = 0;
   }
 

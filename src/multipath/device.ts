@@ -229,7 +229,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     job.outstanding = 0;
     job.status = status.ok;
     job.owner = nobody;
-    this.#flusher.note(job, request.op === op.flush);
+    this.#flusher.note(job, request.op);
     if (request.op === op.flush) this.#flush(job, request);
     else this.#advance(job);
   }

@@ -30,6 +30,8 @@ export class Flusher implements Task {
   readonly #ledger: FlushLedger;
   readonly #volatileCache: boolean;
   readonly #sharedCache: boolean;
+  /** Each controller may lose what no flush has covered: only then there is anything to keep account of. */
+  readonly #isLosable: boolean;
   /** What a flush part covers, by the part's index. */
   readonly #marks: Int32Array;
   /** Parts in the `own` lists of members. */
@@ -43,6 +45,7 @@ export class Flusher implements Task {
     this.#ledger = options.ledger ?? new FlushLedger();
     this.#volatileCache = options.geometry.volatileCache;
     this.#sharedCache = options.sharedCache === true;
+    this.#isLosable = this.#volatileCache && !this.#sharedCache;
     this.#marks = new Int32Array(parts);
   }
 
@@ -55,12 +58,7 @@ export class Flusher implements Task {
   succeeded(part: Part): void {
     if (part.op === op.flush) {
       this.#ledger.flushed(part.pathIndex, this.#marks[part.index]!, part.epoch);
-    } else if (
-      part.op !== op.read &&
-      this.#volatileCache &&
-      !this.#sharedCache &&
-      (part.flags & requestFlag.fua) === 0
-    ) {
+    } else if (this.#isLosable && part.op !== op.read && (part.flags & requestFlag.fua) === 0) {
       this.#ledger.entered(part.pathIndex, part.epoch);
     }
   }
@@ -76,8 +74,9 @@ export class Flusher implements Task {
   }
 
   /** The request of this job begins. */
-  note(job: Job, isFlush: boolean): void {
-    job.losses = isFlush ? this.#ledger.told : this.#ledger.losses;
+  note(job: Job, operation: Op): void {
+    if (!this.#isLosable || operation === op.read) return;
+    job.losses = operation === op.flush ? this.#ledger.told : this.#ledger.losses;
   }
 
   /**
@@ -85,7 +84,7 @@ export class Flusher implements Task {
    * flush had told of it when it began: every one that was under way has to, because whoever issued it hears of no other.
    */
   outcome(job: Job, operation: Op): Status {
-    if (operation === op.read || !this.#volatileCache || this.#sharedCache) return status.ok;
+    if (!this.#isLosable || operation === op.read) return status.ok;
     if (operation !== op.flush) {
       this.#ledger.acknowledged(job.losses);
       return status.ok;

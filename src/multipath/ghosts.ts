@@ -101,12 +101,14 @@ export class Ghosts {
   fenced(controller: number, epoch: number, into: PartList): void {
     this.#gate.fenced(controller, epoch);
     into.take(this.#quarantined);
-    this.lookAgain(into);
+    into.take(this.#overlapped);
+    this.#count();
   }
 
   /** Something may have ended that a lost part waits for. */
   lookAgain(into: PartList): void {
-    if (this.#overlapped.size > 0) into.take(this.#overlapped);
+    if (this.#overlapped.size === 0) return;
+    into.take(this.#overlapped);
     this.#count();
   }
 

@@ -18,7 +18,7 @@ import { maxWeight, type SelectorName, selectors } from './selector.ts';
 import { Board } from './selectors/board.ts';
 import { type DeviceStatistics, maxPaths, pathCounter } from './statistics.ts';
 
-export interface SelectorOptions extends ComebackOptions {
+export interface SelectorOptions {
   readonly selector?: SelectorName;
   /** By index of the path: its share under `weighted`, its throughput under `service-time`. Whole, 1 to `maxWeight`; 1. */
   readonly weights?: readonly number[];
@@ -42,7 +42,11 @@ export class PathSet {
   #name: SelectorName;
 
   /** @throws CausewayError `invalid-argument` */
-  constructor(io: Pick<Io, 'clock' | 'random'>, options: SelectorOptions, statistics: DeviceStatistics) {
+  constructor(
+    io: Pick<Io, 'clock' | 'random'>,
+    options: SelectorOptions & ComebackOptions,
+    statistics: DeviceStatistics,
+  ) {
     const { selector = 'queue-depth', weights = [], minimumRun = 1, latencyMemory = defaultLatencyMemory } = options;
     check('the least run of round-robin', minimumRun, 1_000_000);
     check('the memory of latencies in milliseconds', latencyMemory, 3_600_000);

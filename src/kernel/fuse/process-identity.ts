@@ -32,7 +32,7 @@ function read(file: string): string {
   }
 }
 
-function bootId(): string {
+export function bootId(): string {
   return read('/proc/sys/kernel/random/boot_id').trim();
 }
 

@@ -8,7 +8,8 @@ import type { Access } from '../state.ts';
 import { PathSet, type SelectorOptions } from '../path-set.ts';
 import { DeviceStatistics } from '../statistics.ts';
 
-const limits: PathLimits = {
+/** Of paths that take any part as it is. */
+export const limits: PathLimits = {
   readBytes: 1 << 20,
   writeBytes: 1 << 20,
   writeZeroesBytes: 1 << 20,
