@@ -113,6 +113,17 @@ describe('what an earlier program left', () => {
     assert.ok(!fs.existsSync(options.path));
   });
 
+  it('is kept as long as the earlier program asked for, also when a later one with a shorter time detaches in order', () => {
+    const options = volume();
+    dieWith({ ...options, boundMs: 90_000 });
+    const later = new GhostFile(options);
+    later.begin(() => assert.fail('told at once'));
+    later.end();
+    later.close();
+    const { keepMs } = new GhostFile(options).heritage;
+    assert.ok(keepMs > 80_000 && keepMs <= 90_000, `${keepMs} ms`);
+  });
+
   it('is the whole volume where the file is torn, of another version or of another boot', () => {
     for (const harm of [
       (file: string) => fs.truncateSync(file, 100),

@@ -115,7 +115,11 @@ export class GhostFile {
     this.#mapping.unmap();
     const { path: file, bootId, reactors, uptime, boundMs } = this.#options;
     if (isEmpty) fs.rmSync(file, { force: true });
-    else writeHeader(file, { bootId, reactors, boundMs, until: uptime() + boundMs });
+    else {
+      // What was inherited may have to be kept for longer than what was lost here.
+      const left = Math.max(boundMs, this.#dueAt - performance.now());
+      writeHeader(file, { bootId, reactors, boundMs: left, until: uptime() + left });
+    }
   }
 }
 

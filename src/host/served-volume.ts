@@ -333,7 +333,7 @@ export class ServedVolume implements Attachment {
     const path = this.source.pathIds[index];
     if (path === undefined || how === 'nothing-in-doubt' || (this.#fenced.get(association) ?? 0) >= epoch) return;
     this.#fenced.set(association, epoch);
-    const message = `the controller lost on ${path} is fenced (${how}): its writes of unknown outcome are sent again`;
+    const message = `the controller lost on ${path} is fenced (${how}): none of its writes can be executed any more`;
     this.#emit({ event: 'fence', device: this.name, message, path });
   }
 }
