@@ -15,11 +15,12 @@ import { Flusher } from './flusher.ts';
 import { Job, PartList } from './job.ts';
 import type { Member } from './member.ts';
 import { Ghosts } from './ghosts.ts';
-import { Health } from './health.ts';
 import type { MultipathOptions } from './options.ts';
 import { partLength } from './part-length.ts';
 import { PathSet } from './path-set.ts';
+import { PathWatch } from './path-watch.ts';
 import { nobody } from './quarantine.ts';
+import { Retries } from './retries.ts';
 import { fate } from './retry.ts';
 import { Stranded } from './stranded.ts';
 import type { Access } from './state.ts';
@@ -33,8 +34,6 @@ const partCount = 1024;
 const lineCapacity = 4096;
 /** How many parts of one request are under way at once; the rest follows as they come back. */
 const partsAtOnce = 32;
-/** How long a path that answered with a path error is left alone if the array says nothing. Milliseconds. */
-const pauseTime = 1000;
 
 export class MultipathDevice implements BlockDevice, PartOwner {
   geometry: Geometry;
@@ -42,7 +41,6 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   readonly paths: PathSet;
   readonly statistics: DeviceStatistics;
   readonly #io: Io;
-  readonly #options: MultipathOptions;
   readonly #ghosts: Ghosts;
   readonly #flusher: Flusher;
   readonly #jobs: Job[] = [];
@@ -52,25 +50,17 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   readonly #line = new BoundedQueue<Request>(lineCapacity);
   /** Jobs that could not issue everything. */
   readonly #waiting = new BoundedQueue<Job>(jobCount);
-  /** Parts to be sent again as soon as a path takes them. */
-  readonly #again = new PartList();
-  /** Parts to be sent again later; `startedAt` says when. */
-  readonly #later = new PartList();
+  readonly #retries = new Retries();
+  /** Those that are due. */
+  readonly #again = this.#retries.now;
   readonly #alarm: Alarm;
   readonly #stranded: Stranded;
-  readonly #health: Health;
-  /** A timer's work changed which paths are chosen first. */
-  #ranksChanged = false;
-  readonly #onJudged = (member: Member): void => {
-    this.#ranksChanged = true;
-    this.#refresh(member);
-  };
+  readonly #watch: PathWatch;
   /** How many were waiting when that was noted last. */
   #noted = 0;
 
   constructor(io: Io, options: MultipathOptions) {
     this.#io = io;
-    this.#options = options;
     this.geometry = options.geometry;
     this.identity = options.identity;
     this.statistics = options.statistics ?? new DeviceStatistics();
@@ -91,7 +81,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     for (let i = 0; i < partCount; i += 1) this.#freeParts.push(new Part(i));
     this.#alarm = new Alarm(io, () => this.#onTimer());
     this.#ghosts = new Ghosts(io, options, this.statistics, this.#alarm);
-    this.#health = new Health(options);
+    this.#watch = new PathWatch(io, options, this.paths, this.statistics, this.#alarm);
     this.#stranded = new Stranded(this.statistics, options.noPathRetry ?? -1);
   }
 
@@ -129,15 +119,9 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     const member = this.paths.member(index);
     if (member.path.open) this.#flusher.opened(member);
     member.paused = false;
-    this.#refresh(member);
+    this.#watch.refresh(member);
     this.paths.rebuild();
     this.#pump();
-  }
-
-  /** The facts of a path changed: its state may have, too. */
-  #refresh(member: Member): void {
-    if (member.refresh(this.#io.clock.now())) this.#options.onPathState?.(member);
-    if (member.comebacks.endsByItself) this.#alarm.arm(member.comebacks.until);
   }
 
   setAccess(index: number, access: Access): void {
@@ -195,7 +179,8 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       }
     }
     this.#failGated(status.timedOut);
-    for (let part = this.#later.shift(); part !== null; part = this.#later.shift()) this.#decide(part, part.status);
+    for (let part = this.#retries.takePostponed(); part !== null; part = this.#retries.takePostponed())
+      this.#decide(part, part.status);
     this.#failStranded();
   }
 
@@ -294,9 +279,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     part.pathIndex = index;
     part.startedAt = this.#io.clock.now();
     path.submit(part);
-    this.paths.sent(index);
-    if (this.#health.isIdle) this.#alarm.arm(this.#health.begin(part.startedAt));
-    this.statistics.counters[DeviceStatistics.pathBase(index) + pathCounter.inFlight] = path.inFlight;
+    this.#watch.sent(index, part.startedAt, path.inFlight);
   }
 
   /** A part came back. */
@@ -327,7 +310,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     const { statistics } = this;
     statistics.add(member.base + pathCounter.errors, 1);
     const pathFault = (part.verdict & verdict.pathFault) !== 0;
-    if (pathFault && member.path.open && member.path.epoch === part.epoch) this.#pause(member);
+    if (pathFault && member.path.open && member.path.epoch === part.epoch) this.#watch.pause(member);
     if (part.op === op.flush && pathFault && this.#flusher.settleLost(part)) {
       this.#decide(part, status.ok);
       return;
@@ -345,21 +328,11 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       statistics.add(deviceCounter.held, 1);
       statistics.add(deviceCounter.everHeld, 1);
     } else if (next === fate.later) {
-      part.startedAt = this.#io.clock.now() + Math.max(part.retryDelay, 1);
-      this.#later.push(part);
+      this.#retries.postpone(part, this.#io.clock.now() + Math.max(part.retryDelay, 1));
       this.#alarm.arm(part.startedAt);
     } else {
       this.#again.push(part);
     }
-  }
-
-  #pause(member: Member): void {
-    member.pausedUntil = this.#io.clock.now() + pauseTime;
-    this.#alarm.arm(member.pausedUntil);
-    if (member.paused) return;
-    member.paused = true;
-    this.paths.rebuild();
-    this.#options.onPathError?.(member);
   }
 
   /** The part's outcome is final: it goes back to the pool, and its request ends with its last part. */
@@ -452,42 +425,10 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.#noteStranded();
   }
 
-  /** Ends a pause or probation whose time is over; returns when the next one ends. */
-  #endWaits(member: Member, now: number): number {
-    const { comebacks } = member;
-    if (comebacks.onProbation && comebacks.until <= now) {
-      comebacks.end();
-      this.#onJudged(member);
-    }
-    let next = comebacks.onProbation ? comebacks.until : Number.POSITIVE_INFINITY;
-    if (!member.paused) return next;
-    if (member.pausedUntil <= now) {
-      member.paused = false;
-      this.#ranksChanged = true;
-    } else {
-      next = Math.min(next, member.pausedUntil);
-    }
-    return next;
-  }
-
   #onTimer(): void {
     const now = this.#io.clock.now();
-    let next = Number.POSITIVE_INFINITY;
     this.#ghosts.lookAgain(this.#again);
-    this.#ranksChanged = false;
-    for (const member of this.paths.members)
-      if (member !== undefined) next = Math.min(next, this.#endWaits(member, now));
-    next = Math.min(next, this.#health.look(this.paths.members, now, this.#onJudged));
-    if (this.#ranksChanged) this.paths.rebuild();
-    for (let left = this.#later.size; left > 0; left -= 1) {
-      const part = this.#later.shift()!;
-      if (part.startedAt <= now) {
-        this.#again.push(part);
-      } else {
-        this.#later.push(part);
-        next = Math.min(next, part.startedAt);
-      }
-    }
+    const next = Math.min(this.#watch.look(now), this.#retries.takeDue(now));
     this.#pump();
     this.#noteStranded();
     if (this.#stranded.isOver(now)) this.#failStranded();
