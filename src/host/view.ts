@@ -38,6 +38,10 @@ export interface PathCounters {
   readonly latencyMax: number;
   /** Smoothed latency of reads and writes as of the last answer, of the slowest reactor, microseconds; 0: none yet. */
   readonly latencyNow: number;
+  /** Hedges (second attempts at slow reads) sent over it; how many answered first, and how many did not. */
+  readonly hedges: number;
+  readonly hedgesWon: number;
+  readonly hedgesLost: number;
 }
 
 export interface DeviceCounters {
@@ -61,6 +65,11 @@ export interface DeviceCounters {
   readonly everQuarantined: number;
   readonly gated: number;
   readonly everGated: number;
+  /** Reads sent on a second path besides (hedges): how many the hedge won, or lost; and how many the budget refused. */
+  readonly hedges: number;
+  readonly hedgesWon: number;
+  readonly hedgesLost: number;
+  readonly hedgesRefused: number;
   /** Sum and maximum over finished reads and writes, microseconds. */
   readonly latencySum: number;
   readonly latencyMax: number;

@@ -59,6 +59,10 @@ export function sumCounters(
     everQuarantined: sum(deviceCounter.everQuarantined),
     gated: sum(deviceCounter.gated),
     everGated: sum(deviceCounter.everGated),
+    hedges: sum(deviceCounter.hedges),
+    hedgesWon: sum(deviceCounter.hedgesWon),
+    hedgesLost: sum(deviceCounter.hedgesLost),
+    hedgesRefused: sum(deviceCounter.hedgesRefused),
     latencySum: sum(deviceCounter.latencySum) * microseconds,
     latencyMax: most(statistics, deviceCounter.latencyMax) * microseconds,
   };
@@ -85,6 +89,9 @@ function pathCountersOf(statistics: readonly DeviceStatistics[], index: number):
     latencyMean: commands === 0 ? 0 : (sum(pathCounter.latencySum) / commands) * microseconds,
     latencyMax: most(statistics, base + pathCounter.latencyMax) * microseconds,
     latencyNow: most(statistics, base + pathCounter.latencyNow) * microseconds,
+    hedges: sum(pathCounter.hedges),
+    hedgesWon: sum(pathCounter.hedgesWon),
+    hedgesLost: sum(pathCounter.hedgesLost),
   };
 }
 

@@ -35,8 +35,15 @@ export const deviceCounter = {
   everGated: 16,
   /** Ranges that were ever put into quarantine. */
   everQuarantined: 17,
+  /** Reads that were sent on a second path besides, because the first one was slow: hedges. */
+  hedges: 18,
+  /** Of those: the hedge answered first; the first path did. */
+  hedgesWon: 19,
+  hedgesLost: 20,
+  /** Reads that were due for a hedge and got none, because the budget was spent. */
+  hedgesRefused: 21,
 } as const;
-export const deviceCounters = 20;
+export const deviceCounters = 24;
 
 /** Places in the counters of a path. */
 export const pathCounter = {
@@ -52,8 +59,12 @@ export const pathCounter = {
   state: 8,
   /** Smoothed latency of reads and writes as of the last answer, milliseconds; see selectors/smoothed-latency.ts. */
   latencyNow: 9,
+  /** Hedges that were sent over it, those of them that answered first, and those that did not. */
+  hedges: 10,
+  hedgesWon: 11,
+  hedgesLost: 12,
 } as const;
-export const pathCounters = 12;
+export const pathCounters = 16;
 
 /** The most paths of one device. */
 export const maxPaths = 64;

@@ -14,6 +14,9 @@ const noCounters: PathView['counters'] = {
   latencyMean: 0,
   latencyMax: 0,
   latencyNow: 0,
+  hedges: 0,
+  hedgesWon: 0,
+  hedgesLost: 0,
 };
 
 export function fakePath(number: number, changes: Partial<PathView> = {}): PathView {
@@ -77,6 +80,10 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
       everQuarantined: 0,
       gated: 0,
       everGated: 0,
+      hedges: 0,
+      hedgesWon: 0,
+      hedgesLost: 0,
+      hedgesRefused: 0,
       latencySum: 0,
       latencyMax: 0,
     },
