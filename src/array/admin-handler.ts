@@ -13,7 +13,6 @@ import { adminOpcode, cns, fctype, identifyBytes } from '../fabric/nvme-tcp/cons
 import { readPropertySqe } from '../fabric/nvme-tcp/fabrics-sqe.ts';
 import { sqeFctype, sqeSglLength } from '../fabric/nvme-tcp/sqe.ts';
 import type { Command } from './command.ts';
-import { phase } from './command.ts';
 import type { Controller } from './controller.ts';
 import { resetOther } from './cross-reset.ts';
 import { featureBytes, getFeature, setFeature } from './features.ts';
@@ -136,18 +135,21 @@ export class AdminHandler implements CommandHandler {
     }
   }
 
-  /** Abort is best effort: what is parked or held by a fault can be called back, everything else runs its course. */
+  /** Bit 0 of dword 0 says that the command did not end by this: what executes already runs its course. */
   #abort(controller: Controller, command: Command, entry: DataView): number {
     const { sqid, cid } = readAbortSqe(entry, 0);
-    const queue = controller.queue(sqid);
-    const other = queue?.heldCommand(cid) ?? null;
-    if (queue === null || other === null) {
-      command.dword0 = 1;
-      return sc.success;
-    }
-    if (other.phase === phase.parked) controller.events.unpark(other);
-    else queue.port.faults.execution.remove(other);
-    queue.unpark(other, sc.abortRequested, 0);
+    const aborted = sqid === 0 ? abortEventRequest(controller, cid) : controller.queue(sqid)?.callBack(cid);
+    if (aborted !== true) command.dword0 = 1;
     return sc.success;
   }
+}
+
+/** Nothing else on the admin queue waits long enough to be aborted. */
+function abortEventRequest(controller: Controller, cid: number): boolean {
+  const { admin, events } = controller;
+  const request = admin?.parkedCommand(cid) ?? null;
+  if (admin === null || request === null) return false;
+  events.unpark(request);
+  admin.unpark(request, sc.abortRequested, 0);
+  return true;
 }

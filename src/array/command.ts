@@ -31,13 +31,15 @@ export const phase = {
   parked: 8,
   /** Its connection is gone, but it will be executed later: a ghost. */
   ghost: 9,
+  /** A fault keeps it from being executed until it is aborted. */
+  hung: 10,
 } as const;
 
 export type Phase = (typeof phase)[keyof typeof phase];
 
 /** What a slot calls when something it waited for has come. */
 export interface CommandOwner {
-  /** A fault held its execution back, and lets it go now. */
+  /** A fault held its execution back, or let it hang, and lets it go now. */
   heldExecution(command: Command): void;
   /** A fault held its answer back, and lets it go now. */
   heldAnswer(command: Command): void;

@@ -104,6 +104,18 @@ export class ArrayFaults {
     faults.changed();
   }
 
+  /**
+   * The next `count` I/O commands of a port are neither executed nor answered; other commands go on. One ends when it is
+   * aborted; should its connection end before, it is dropped, or becomes a ghost as `ghostWrites` says. 0: no more hang,
+   * and those that do are executed now.
+   */
+  hangCommands(portid: number, count: number): void {
+    const { faults } = this.#port(portid);
+    faults.hangCount = count;
+    if (count === 0) faults.hung.releaseAll();
+    faults.changed();
+  }
+
   /** The next `count` PDUs of this kind that a port sends with a digest get a wrong one. */
   corruptDigests(portid: number, which: 'header' | 'data', count: number): void {
     const { faults } = this.#port(portid);

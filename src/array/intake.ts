@@ -21,7 +21,7 @@ import {
 import type { BufferPool } from './buffers.ts';
 import { type Command, phase } from './command.ts';
 import type { Queue } from './queue.ts';
-import { acceptH2cData, beginAsking, h2cDataDone } from './r2t.ts';
+import { acceptH2cData, asksForMore, beginAsking, h2cDataDone } from './r2t.ts';
 import { sc } from './status-codes.ts';
 
 /** Byte of the cid in a command capsule. */
@@ -108,10 +108,12 @@ export class Intake {
 
   /** The command has its buffer, at once or after a wait. */
   gotBuffer(command: Command): void {
-    if (command.toHost) {
-      this.queue.ready(command);
-    } else if (command.pool === this.queue.subsystem.capsuleBuffers) {
+    if (command.pool === this.queue.subsystem.capsuleBuffers) {
       this.#receive(command);
+    } else if (command.status !== sc.success) {
+      this.queue.answer(command); // aborted while it waited
+    } else if (command.toHost) {
+      this.queue.ready(command);
     } else {
       command.phase = phase.gathering;
       beginAsking(command);
@@ -138,11 +140,11 @@ export class Intake {
   dataDone(command: Command, intact: boolean): void {
     if (!intact) command.status = sc.transientTransportError;
     if (command.phase === phase.gathering && !h2cDataDone(this, command)) {
-      if (command.asked < command.dataLength) this.queue.send(command);
+      if (asksForMore(command)) this.queue.send(command);
       return;
     }
     // A wrong digest spoils this command only (NVMe/TCP, "Data digest error"): it is answered, not executed; but only
-    // now, because all data that was asked for still comes.
+    // now, because all data that was asked for still comes. The same goes for a command that was aborted meanwhile.
     if (command.status === sc.success) this.queue.ready(command);
     else this.queue.answer(command);
   }

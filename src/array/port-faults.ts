@@ -23,6 +23,10 @@ export class PortFaults {
   readonly answers: HoldLine;
   /** Writes whose connection died while they were held wait here. */
   readonly ghosts: HoldLine;
+  /** Commands that hang wait here, until they are aborted. */
+  readonly hung: HoldLine;
+  /** How many I/O commands to come hang. */
+  hangCount = 0;
   /** Only commands that change data are held back before execution. */
   executionOfWritesOnly = false;
   /** Milliseconds after the death of its connection when a held write is executed; -1 = never. */
@@ -45,6 +49,7 @@ export class PortFaults {
     this.execution = new HoldLine(io, (command) => held.onHeldExecution(command));
     this.answers = new HoldLine(io, (command) => held.onHeldAnswer(command));
     this.ghosts = new HoldLine(io, (command) => held.onGhost(command));
+    this.hung = new HoldLine(io, (command) => held.onHeldExecution(command));
   }
 
   /** Something may be wrong: commands have to ask what. */
@@ -61,6 +66,7 @@ export class PortFaults {
       this.execution.size > 0 ||
       this.answers.size > 0 ||
       this.forcedCount > 0 ||
+      this.hangCount > 0 ||
       this.wrongDataDigests > 0 ||
       this.wrongHeaderDigests > 0;
   }

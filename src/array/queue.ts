@@ -16,6 +16,7 @@ import type { Controller } from './controller.ts';
 import { Intake } from './intake.ts';
 import type { Port } from './port.ts';
 import { Slots } from './slots.ts';
+import { sc } from './status-codes.ts';
 import type { Subsystem } from './subsystem.ts';
 
 /** What the commands of a queue mean: there is one for connections without queue, one for admin, one for I/O. */
@@ -161,7 +162,8 @@ export class Queue implements ConnectionOwner, CommandOwner {
           command.orphan = true;
           break;
         case phase.held:
-          this.port.faults.execution.remove(command);
+        case phase.hung:
+          this.#unhold(command);
           command.orphan = true;
           if (this.#becomesGhost(command)) {
             command.phase = phase.ghost;
@@ -220,6 +222,13 @@ export class Queue implements ConnectionOwner, CommandOwner {
         this.answer(command);
         return;
       }
+      if (faults.hangCount > 0) {
+        faults.hangCount -= 1;
+        faults.changed();
+        command.phase = phase.hung;
+        faults.hung.holdFor(command, Number.POSITIVE_INFINITY);
+        return;
+      }
       const changesData = !command.toHost && command.opcode !== 0;
       if (faults.execution.holds && (changesData || !faults.executionOfWritesOnly)) {
         command.phase = phase.held;
@@ -242,6 +251,12 @@ export class Queue implements ConnectionOwner, CommandOwner {
 
   heldExecution(command: Command): void {
     this.#start(command);
+  }
+
+  /** A fault that held the command back, or let it hang, does so no more. */
+  #unhold(command: Command): void {
+    const { execution, hung } = this.port.faults;
+    (command.phase === phase.hung ? hung : execution).remove(command);
   }
 
   ghostExecution(command: Command): void {
@@ -293,13 +308,39 @@ export class Queue implements ConnectionOwner, CommandOwner {
     this.answer(command);
   }
 
-  /** A command with this identifier that can still be called back: held before execution, or after. Null if none. */
-  heldCommand(cid: number): Command | null {
+  /** An Asynchronous Event Request with this identifier that waits for its event. Null if there is none. */
+  parkedCommand(cid: number): Command | null {
+    return this.slots.commands.find((command) => command.cid === cid && command.phase === phase.parked) ?? null;
+  }
+
+  /**
+   * Abort of an I/O command (NVMe Base, "Abort command"). True: it ends now, with "Command Abort Requested", and is never
+   * executed. False: there is no such command, or it is executed already; or data of it is still on its way, which has to
+   * be received before anything else can be: then it ends like that when the data is there, and is never executed either.
+   */
+  callBack(cid: number): boolean {
+    if (this.killed || this.detached) return false;
     for (const command of this.slots.commands) {
       if (command.cid !== cid) continue;
-      if (command.phase === phase.held || command.phase === phase.parked) return command;
+      switch (command.phase) {
+        case phase.held:
+        case phase.hung:
+          this.#unhold(command);
+          break;
+        case phase.gathering:
+        case phase.starved:
+        case phase.receiving:
+          command.status = sc.abortRequested;
+          if (command.phase !== phase.gathering || command.r2tOutstanding > 0) return false;
+          break;
+        default:
+          continue;
+      }
+      command.status = sc.abortRequested;
+      this.answer(command);
+      return true;
     }
-    return null;
+    return false;
   }
 
   /** For the admin handler: an Asynchronous Event Request waits; it does not execute. */

@@ -8,13 +8,14 @@ import { ch, dataPdu, r2t, writeR2t } from '../fabric/nvme-tcp/pdu.ts';
 import { type Command, phase, r2tPlaces } from './command.ts';
 import type { Intake } from './intake.ts';
 import type { Queue } from './queue.ts';
+import { sc } from './status-codes.ts';
 
 /** Sends as many R2Ts as the host takes at once; false if there was no room for one of them. */
 export function askForData(queue: Queue, command: Command): boolean {
   const { connection } = queue;
   const { maxr2t, r2tBytes } = queue.subsystem.config.limits;
   const most = connection.maxR2t < maxr2t ? connection.maxR2t : maxr2t;
-  while (command.asked < command.dataLength && command.r2tOutstanding < most) {
+  while (asksForMore(command) && command.r2tOutstanding < most) {
     const at = connection.reserve(r2t.bytes);
     if (at < 0) return false;
     let place = 0;
@@ -30,6 +31,11 @@ export function askForData(queue: Queue, command: Command): boolean {
     command.r2tOutstanding += 1;
   }
   return true;
+}
+
+/** There is data that it has not asked for; what is refused or aborted asks for no more. */
+export function asksForMore(command: Command): boolean {
+  return command.asked < command.dataLength && command.status === sc.success;
 }
 
 /** Forgets what an earlier command in this slot asked for. */
@@ -73,7 +79,7 @@ export function acceptH2cData(intake: Intake, at: number): number {
   return 0;
 }
 
-/** The payload that `acceptH2cData` took is there. True if the command has all its data. */
+/** The payload that `acceptH2cData` took is there. True if the command waits for no more data. */
 export function h2cDataDone(intake: Intake, command: Command): boolean {
   const place = intake.incomingPlace;
   const reached = command.r2tAt[place]! + intake.incomingBytes;
@@ -83,5 +89,5 @@ export function h2cDataDone(intake: Intake, command: Command): boolean {
     command.r2tEnd[place] = 0;
     command.r2tOutstanding -= 1;
   }
-  return command.moved === command.dataLength;
+  return command.r2tOutstanding === 0 && !asksForMore(command);
 }

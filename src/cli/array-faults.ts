@@ -20,6 +20,7 @@ export const faultWords: readonly string[] = [
   'delayExecution PORT milliseconds=MS [writesOnly=true]',
   'ghostWrites PORT milliseconds=MS [onReset=drop|run]   execute held writes after their connection died',
   'forceStatus PORT COUNT STATUS                         answer the next commands with this status',
+  'hangCommands PORT COUNT      the next I/O commands are never answered, unless they are aborted',
   'corruptDigests PORT header|data COUNT                 send wrong digests',
   'setAna PORT GROUP optimized|non-optimized|inaccessible|persistent-loss|change',
   'endController CNTLID         end a controller with its connections',
