@@ -62,13 +62,8 @@ export class Histogram {
    * small and at most 1/32 too large. 0 if nothing was recorded.
    */
   percentile(percent: number): number {
-    const rank = Math.max(1, Math.ceil((this.count * percent) / 100));
-    let seen = 0;
-    for (let index = 0; index < BUCKETS; index += 1) {
-      seen += this.#words[index]!;
-      if (seen >= rank) return index === BUCKETS - 1 ? this.max : Math.min(upperEnd(index), this.max);
-    }
-    return this.max;
+    const index = rankedBucket(this.#words, BUCKETS, percent);
+    return index === BUCKETS - 1 ? this.max : Math.min(logLinearEnd(index, SUB_BITS), this.max);
   }
 
   /** Adds everything that `other` counted. */
@@ -86,21 +81,37 @@ export class Histogram {
 }
 
 function bucketOf(value: number): number {
-  if (value < WIDE) return narrowBucketOf(value | 0);
+  if (value < WIDE) return logLinearBucket(value | 0, SUB_BITS);
   // Scaling down by a power of two moves the bucket by whole rows: the result is exact.
   const scaled = Math.floor(value / 2 ** WIDE_SHIFT);
   if (scaled >= WIDE) return BUCKETS - 1;
-  return narrowBucketOf(scaled) + WIDE_SHIFT * SUB_BUCKETS;
+  return logLinearBucket(scaled, SUB_BITS) + WIDE_SHIFT * SUB_BUCKETS;
 }
 
-/** Below 2 * SUB_BUCKETS each value has its own bucket, which the formula gives as well. */
-function narrowBucketOf(value: number): number {
-  const shift = Math.max(0, 31 - SUB_BITS - Math.clz32(value));
-  return (shift << SUB_BITS) + (value >>> shift);
+/**
+ * The bucket of a whole number from 0 to 2^31 - 1, where each power of two is cut into 2^`subBits` of equal width. Below
+ * 2^(`subBits` + 1) each value has its own bucket, which the formula gives as well.
+ */
+export function logLinearBucket(value: number, subBits: number): number {
+  const shift = Math.max(0, 31 - subBits - Math.clz32(value));
+  return (shift << subBits) + (value >>> shift);
 }
 
 /** The largest whole number that falls into this bucket. */
-function upperEnd(index: number): number {
-  const shift = Math.max(0, (index >> SUB_BITS) - 1);
-  return (index - shift * SUB_BUCKETS + 1) * 2 ** shift - 1;
+export function logLinearEnd(index: number, subBits: number): number {
+  const shift = Math.max(0, (index >> subBits) - 1);
+  return (index - (shift << subBits) + 1) * 2 ** shift - 1;
+}
+
+/** The first of the buckets with which `percent` (0 to 100) of all that they count is reached; the last if they are empty. */
+export function rankedBucket(counts: Float64Array, buckets: number, percent: number): number {
+  let count = 0;
+  for (let index = 0; index < buckets; index += 1) count += counts[index]!;
+  const rank = Math.max(1, Math.ceil((count * percent) / 100));
+  let seen = 0;
+  for (let index = 0; index < buckets; index += 1) {
+    seen += counts[index]!;
+    if (seen >= rank) return index;
+  }
+  return buckets - 1;
 }

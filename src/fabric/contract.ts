@@ -56,6 +56,8 @@ export class Part {
   /** Which life of the path's controller it was sent to; a fence speaks of one life. */
   epoch = 0;
   startedAt = Number.NaN;
+  /** Since when its owner keeps it back (a fence, a quarantine), milliseconds of the reactor's clock; -1: it does not. */
+  waitsSince = Number.NaN;
   /** How often it was sent. Counted by the path. */
   attempts = 0;
   /** How often the array itself answered that it can not do it over that path. Counted by the owner. */
@@ -75,6 +77,7 @@ export class Part {
     this.offset = 0;
     this.length = 0;
     this.startedAt = 0;
+    this.waitsSince = -1;
   }
 }
 

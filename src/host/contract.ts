@@ -3,6 +3,7 @@ import type { FilterReport, FilterSpec } from '../filters/spec.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
 import type { GhostWrites } from '../multipath/options.ts';
 import type { SelectorName } from '../multipath/selector.ts';
+import type { StatisticsView } from './statistics-view.ts';
 import type { DeviceView, HolderView, HostEvent } from './view.ts';
 
 export interface AttachOptions {
@@ -55,6 +56,8 @@ export interface Attachment {
   readonly name: string;
   /** Plain data as of now. Never waits. */
   view(): DeviceView;
+  /** Latencies, errors by kind, waits and the history of its paths. Never waits. */
+  statistics(): StatisticsView;
   holders(): Promise<readonly HolderView[]>;
   /** What each reactor's filters have to say, in the order of the filters. */
   filterReports(): Promise<readonly (readonly FilterReport[])[]>;

@@ -14,25 +14,31 @@ import type { AttachOptions, Attachment } from './contract.ts';
 import type { CausewayHost } from './host.ts';
 import { closeSource, type OpenSource } from './open-source.ts';
 import { earlierProgram } from './ghost-file.ts';
+import { type Moment, PathHistory } from './path-history.ts';
 import { planPayload } from './payload-budget.ts';
 import { bounded } from './reactor-thread.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
+import type { StatisticsView } from './statistics-view.ts';
 import type { DeviceView, FenceView, HolderView, HostEvent } from './view.ts';
 import { mergedPathState, pathViews, sumCounters } from './volume-counters.ts';
 import type { AssociationView } from './volume-lead.ts';
 import type { VolumeEvent } from './volume-reactor.ts';
+import { viewStatistics } from './volume-statistics.ts';
 
 /** What is in flight comes back within this time, or the path that holds it is given up. Milliseconds. */
 const drainTimeout = 10_000;
 /** A forced detach leaves what only the program itself can answer so much time, milliseconds: beyond it, it is ended. */
 const abandonAfter = 2_000;
 
+/** What the main thread knows of a path. */
 interface PathRecord {
-  state: PathState;
-  since: Date;
-  losses: number;
+  readonly history: PathHistory;
+  /** Why it can not be used, as of the last word of that; empty while it carries I/O. */
   reason: string;
-  disabled: boolean;
+}
+
+function momentNow(): Moment {
+  return { date: Date.now(), clock: performance.now() };
 }
 
 export class ServedVolume implements Attachment {
@@ -60,11 +66,8 @@ export class ServedVolume implements Attachment {
       this.#resolveGone = resolve;
     });
     this.#paths = source.pathIds.map((_id, index) => ({
-      state: mergedPathState(source.statistics, index),
-      since: new Date(),
-      losses: 0,
+      history: new PathHistory(mergedPathState(source.statistics, index), momentNow()),
       reason: '',
-      disabled: false,
     }));
   }
 
@@ -131,6 +134,16 @@ export class ServedVolume implements Attachment {
 
   filterReports(): Promise<readonly (readonly FilterReport[])[]> {
     return this.#host.callAll<FilterReport[]>('filter.report', () => this.source.device);
+  }
+
+  statistics(): StatisticsView {
+    const { statistics, pathIds } = this.source;
+    return viewStatistics(
+      statistics,
+      pathIds,
+      this.#paths.map(({ history }) => history),
+      momentNow(),
+    );
   }
 
   get path(): string {
@@ -215,8 +228,6 @@ export class ServedVolume implements Attachment {
         `${this.name} has no path "${id}" (it has: ${this.source.pathIds.join(', ')})`,
       );
     }
-    const record = this.#paths[index];
-    if (record !== undefined) record.disabled = disabled;
     await this.#host.callAll('volume.disable', () => ({ device: this.source.multipath, index, disabled }));
   }
 
@@ -291,6 +302,7 @@ export class ServedVolume implements Attachment {
       const record = this.#paths[index];
       if (record === undefined || record.reason === event.reason) return;
       record.reason = event.reason;
+      record.history.explain(event.reason);
       const message = `${event.id} is not used: ${event.reason}`;
       this.#emit({
         event: 'volume-changed',
@@ -305,11 +317,9 @@ export class ServedVolume implements Attachment {
     if (record === undefined || path === undefined) return;
     const wasAlive = this.#alive;
     const state = mergedPathState(this.source.statistics, event.index);
-    if (state === record.state) return;
-    record.state = state;
-    record.since = new Date();
-    if (state === 'down') record.losses += 1;
-    if (state === 'live-optimized' || state === 'live-non-optimized') record.reason = '';
+    if (state === record.history.state) return;
+    if (isLive(state)) record.reason = '';
+    record.history.change(state, momentNow(), record.reason);
     this.#emit({ event: 'path-state', device: this.name, message: `path ${path} is ${state}`, path, state });
     if (wasAlive && !this.#alive) {
       const message = `${this.name} has no path left: requests wait`;
@@ -320,12 +330,14 @@ export class ServedVolume implements Attachment {
   }
 
   get #alive(): boolean {
-    return this.#paths.some(({ state }) => state === 'live-optimized' || state === 'live-non-optimized');
+    return this.#paths.some(({ history }) => isLive(history.state));
   }
 
   onAssociation(view: AssociationView): void {
     const record = this.#paths[this.source.associations.indexOf(view.association)];
-    if (record !== undefined && view.error !== '') record.reason = view.error;
+    if (record === undefined || view.error === '') return;
+    record.reason = view.error;
+    record.history.explain(view.error);
   }
 
   onFenced(association: number, epoch: number, how: FenceKind): void {
@@ -336,6 +348,10 @@ export class ServedVolume implements Attachment {
     const message = `the controller lost on ${path} is fenced (${how}): none of its writes can be executed any more`;
     this.#emit({ event: 'fence', device: this.name, message, path });
   }
+}
+
+function isLive(state: PathState): boolean {
+  return state === 'live-optimized' || state === 'live-non-optimized';
 }
 
 function viewOfHolder(holder: DeviceHolder): HolderView {

@@ -30,8 +30,13 @@ export interface PathCounters {
   readonly reads: number;
   readonly writes: number;
   readonly others: number;
+  /** Bytes of all of them; of the reads; of the writes. */
   readonly bytes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
   readonly errors: number;
+  /** Commands that came back over it and had to be sent again, there or elsewhere. */
+  readonly retries: number;
   readonly inFlight: number;
   /** Mean and longest latency since attach, microseconds. */
   readonly latencyMean: number;

@@ -1,7 +1,15 @@
 /** Counters of all reactors as one: for people and programs. */
+import { maxWord, sumWord } from '../base/latencies.ts';
 import { type PathState, pathStateNames, pathStates } from '../multipath/state.ts';
-import { deviceCounter, DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
+import {
+  deviceCounter,
+  deviceLatencies,
+  DeviceStatistics,
+  pathCounter,
+  pathLatencies,
+} from '../multipath/statistics.ts';
 import type { OpenSource } from './open-source.ts';
+import type { PathHistory } from './path-history.ts';
 import type { DeviceCounters, PathCounters, PathView } from './view.ts';
 import type { AssociationView } from './volume-lead.ts';
 
@@ -27,8 +35,10 @@ function total(statistics: readonly DeviceStatistics[], counter: number): number
   return statistics.reduce((sum, each) => sum + each.get(counter), 0);
 }
 
-function most(statistics: readonly DeviceStatistics[], counter: number): number {
-  return statistics.reduce((max, each) => Math.max(max, each.get(counter)), 0);
+/** The longest of some times, microseconds. */
+function longest(statistics: readonly DeviceStatistics[], ...counters: readonly number[]): number {
+  const times = statistics.flatMap((each) => counters.map((counter) => each.get(counter)));
+  return Math.max(0, ...times) * microseconds;
 }
 
 /**
@@ -41,6 +51,7 @@ export function sumCounters(
   quarantined: number,
 ): DeviceCounters {
   const sum = (counter: number): number => total(statistics, counter);
+  const { reads, writes } = deviceLatencies;
   return {
     reads: sum(deviceCounter.reads),
     writes: sum(deviceCounter.writes),
@@ -63,15 +74,15 @@ export function sumCounters(
     hedgesWon: sum(deviceCounter.hedgesWon),
     hedgesLost: sum(deviceCounter.hedgesLost),
     hedgesRefused: sum(deviceCounter.hedgesRefused),
-    latencySum: sum(deviceCounter.latencySum) * microseconds,
-    latencyMax: most(statistics, deviceCounter.latencyMax) * microseconds,
+    latencySum: (sum(reads + sumWord) + sum(writes + sumWord)) * microseconds,
+    latencyMax: longest(statistics, reads + maxWord, writes + maxWord),
   };
 }
 
 function longestWait(statistics: readonly DeviceStatistics[], clocks: readonly number[]): number {
-  return statistics.reduce((longest, each, reactor) => {
+  return statistics.reduce((most, each, reactor) => {
     const since = each.get(deviceCounter.waitingSince);
-    return since === 0 ? longest : Math.max(longest, (clocks[reactor] ?? since) - since);
+    return since === 0 ? most : Math.max(most, (clocks[reactor] ?? since) - since);
   }, 0);
 }
 
@@ -79,16 +90,26 @@ function pathCountersOf(statistics: readonly DeviceStatistics[], index: number):
   const base = DeviceStatistics.pathBase(index);
   const sum = (counter: number): number => total(statistics, base + counter);
   const commands = sum(pathCounter.reads) + sum(pathCounter.writes) + sum(pathCounter.others);
+  const { reads, writes } = pathLatencies;
+  const took = sum(reads + sumWord) + sum(writes + sumWord) + sum(pathCounter.otherLatencySum);
   return {
     reads: sum(pathCounter.reads),
     writes: sum(pathCounter.writes),
     others: sum(pathCounter.others),
-    bytes: sum(pathCounter.bytes),
+    bytes: sum(pathCounter.readBytes) + sum(pathCounter.writtenBytes) + sum(pathCounter.otherBytes),
+    readBytes: sum(pathCounter.readBytes),
+    writtenBytes: sum(pathCounter.writtenBytes),
     errors: sum(pathCounter.errors),
+    retries: sum(pathCounter.retries),
     inFlight: sum(pathCounter.inFlight),
-    latencyMean: commands === 0 ? 0 : (sum(pathCounter.latencySum) / commands) * microseconds,
-    latencyMax: most(statistics, base + pathCounter.latencyMax) * microseconds,
-    latencyNow: most(statistics, base + pathCounter.latencyNow) * microseconds,
+    latencyMean: commands === 0 ? 0 : (took / commands) * microseconds,
+    latencyMax: longest(
+      statistics,
+      base + reads + maxWord,
+      base + writes + maxWord,
+      base + pathCounter.otherLatencyMax,
+    ),
+    latencyNow: longest(statistics, base + pathCounter.latencyNow),
     hedges: sum(pathCounter.hedges),
     hedgesWon: sum(pathCounter.hedgesWon),
     hedgesLost: sum(pathCounter.hedgesLost),
@@ -97,9 +118,7 @@ function pathCountersOf(statistics: readonly DeviceStatistics[], index: number):
 
 /** What the main thread itself knows of a path. */
 export interface PathRemarks {
-  readonly state: PathState;
-  readonly since: Date;
-  readonly losses: number;
+  readonly history: Pick<PathHistory, 'since' | 'losses'>;
   readonly reason: string;
 }
 
@@ -122,8 +141,8 @@ export function pathViews(
       subsystem: source.subsystem,
       nsid: source.nsid,
       cntlid: view?.cntlid ?? -1,
-      since: (remark?.since ?? new Date()).toISOString(),
-      losses: remark?.losses ?? 0,
+      since: (remark?.history.since ?? new Date()).toISOString(),
+      losses: remark?.history.losses ?? 0,
       counters: pathCountersOf(source.statistics, index),
     };
   });

@@ -24,7 +24,7 @@ import { Retries } from './retries.ts';
 import { fate } from './retry.ts';
 import { Stranded } from './stranded.ts';
 import type { Access } from './state.ts';
-import { deviceCounter, DeviceStatistics, pathCounter } from './statistics.ts';
+import { deviceCounter, DeviceStatistics } from './statistics.ts';
 
 /** Requests that one device can have under way on one reactor: 256 tags, and room for internal ones. */
 const jobCount = 320;
@@ -155,7 +155,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
           member.held.push(part);
           continue;
         }
-        this.statistics.add(deviceCounter.held, -1);
+        this.statistics.endHold(part, this.#io.clock.now());
         this.#again.push(part);
       }
     }
@@ -174,7 +174,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
           member.held.push(part);
           continue;
         }
-        this.statistics.add(deviceCounter.held, -1);
+        this.statistics.endHold(part, this.#io.clock.now());
         this.#decide(part, status.timedOut);
       }
     }
@@ -308,7 +308,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   #failed(part: Part, member: Member): void {
     const { statistics } = this;
-    statistics.add(member.base + pathCounter.errors, 1);
+    statistics.countFailure(part, member.base);
     const pathFault = (part.verdict & verdict.pathFault) !== 0;
     if (pathFault && member.path.open && member.path.epoch === part.epoch) this.#watch.pause(member);
     if (part.op === op.flush && pathFault && this.#flusher.settleLost(part)) {
@@ -322,11 +322,10 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       this.#decide(part, part.status === status.ok ? status.ioError : part.status);
       return;
     }
-    statistics.add(deviceCounter.retries, 1);
+    statistics.countRetry(member.base);
     if (next === fate.hold) {
       member.held.push(part);
-      statistics.add(deviceCounter.held, 1);
-      statistics.add(deviceCounter.everHeld, 1);
+      statistics.beginHold(part, this.#io.clock.now());
     } else if (next === fate.later) {
       this.#retries.postpone(part, this.#io.clock.now() + Math.max(part.retryDelay, 1));
       this.#alarm.arm(part.startedAt);
@@ -413,8 +412,10 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #failStranded(): void {
-    for (let part = this.#again.shift(); part !== null; part = this.#again.shift())
+    for (let part = this.#again.shift(); part !== null; part = this.#again.shift()) {
+      this.statistics.endGated(part, this.#io.clock.now());
       this.#decide(part, status.transport);
+    }
     this.#failGated(status.transport);
     for (let left = this.#waiting.size; left > 0; left -= 1) {
       const job = this.#waiting.shift()!;

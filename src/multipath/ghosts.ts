@@ -41,17 +41,19 @@ export class Ghosts {
   /** May the part of this job be sent? If so it counts as under way; if not, it waits here. */
   passes(part: Part, job: Job): boolean {
     if (this.mode === 'none' || !changesData(part.op)) return true;
-    switch (this.#gate.pass(part.index, part.offset, part.length, job.owner)) {
-      case passage.free:
-        return true;
-      case passage.quarantined:
-        this.#quarantined.push(part);
-        this.#statistics.add(deviceCounter.everGated, 1);
-        break;
-      case passage.overlapped:
-        this.#overlapped.push(part);
-        this.#alarm.arm(this.#io.clock.now() + lookAgain);
-        break;
+    const how = this.#gate.pass(part.index, part.offset, part.length, job.owner);
+    if (how === passage.free) {
+      // Most never waited, and the clock need not be asked for them.
+      if (part.waitsSince >= 0) this.#statistics.endGated(part, this.#io.clock.now());
+      return true;
+    }
+    const now = this.#io.clock.now();
+    this.#statistics.beginGated(part, now);
+    if (how === passage.quarantined) {
+      this.#quarantined.push(part);
+    } else {
+      this.#overlapped.push(part);
+      this.#alarm.arm(now + lookAgain);
     }
     this.#count();
     return false;
@@ -115,6 +117,7 @@ export class Ghosts {
   /** The next part that waits here, taken out; null if there is none. */
   takeOut(): Part | null {
     const part = this.#overlapped.shift() ?? this.#quarantined.shift();
+    if (part !== null) this.#statistics.endGated(part, this.#io.clock.now());
     this.#count();
     return part;
   }

@@ -2,6 +2,7 @@
 import { CausewayError } from '../../src/base/errors.ts';
 import type { ArrayHandle, PortState } from '../../src/demo/array-thread.ts';
 import type { AttachOptions, Attachment, Host } from '../../src/host/contract.ts';
+import type { PathStatisticsView, StatisticsView } from '../../src/host/statistics-view.ts';
 import type { DeviceView, HolderView, HostEvent, PathView } from '../../src/host/view.ts';
 
 const noCounters: PathView['counters'] = {
@@ -9,7 +10,10 @@ const noCounters: PathView['counters'] = {
   writes: 0,
   others: 0,
   bytes: 0,
+  readBytes: 0,
+  writtenBytes: 0,
   errors: 0,
+  retries: 0,
   inFlight: 0,
   latencyMean: 0,
   latencyMax: 0,
@@ -91,6 +95,28 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
   };
 }
 
+const noWaits = { now: 0, ever: 0, total: 0, longest: 0 };
+const noLatency = { count: 0, sum: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0, buckets: [] };
+const noLatencies = { reads: noLatency, writes: noLatency };
+
+export function fakeStatistics(
+  paths: readonly PathView[],
+  changes: readonly Partial<PathStatisticsView>[] = [],
+): StatisticsView {
+  return {
+    latency: noLatencies,
+    errors: [],
+    waits: { quarantine: noWaits, held: noWaits },
+    paths: paths.map(({ id, losses }, index) => ({
+      id,
+      latency: noLatencies,
+      outcomes: [],
+      history: { losses, changes: 0, time: {}, last: [] },
+      ...changes[index],
+    })),
+  };
+}
+
 export class FakeAttachment implements Attachment {
   readonly name: string;
   readonly gone: Promise<void>;
@@ -114,6 +140,10 @@ export class FakeAttachment implements Attachment {
 
   view(): DeviceView {
     return fakeView(this.name, this.#paths);
+  }
+
+  statistics(): StatisticsView {
+    return fakeStatistics(this.#paths);
   }
 
   holders(): Promise<readonly HolderView[]> {
