@@ -183,6 +183,7 @@ export class SimArray {
         faults.delayExecution(portid, { milliseconds: 0 });
         faults.delayAnswers(portid, 0);
         faults.forceStatus(portid, 0, 0);
+        faults.hangCommands(portid, 0);
         faults.corruptDigests(portid, 'header', 0);
         faults.corruptDigests(portid, 'data', 0);
         faults.setAna(portid, 1, 'optimized');

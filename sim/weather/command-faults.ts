@@ -105,6 +105,19 @@ export const stubbornStatus: Fault = async (call) => {
   for (const port of everyPort(stand)) stand.array.withFaults((faults) => faults.forceStatus(port, 0, code));
 };
 
+/** Single commands are neither executed nor answered. What is not aborted before is executed late, or becomes a ghost. */
+export const hangCommands: Fault = async (call) => {
+  const { stand, random, duration } = call;
+  const port = anyPort(call);
+  const count = 1 + random.below(random.below(3) === 0 ? 40 : 4);
+  stand.note(`port ${port} lets the next ${count} commands hang, for ${duration.toFixed(0)} ms`);
+  stand.array.withFaults((faults) => faults.hangCommands(port, count));
+  stand.burst();
+  await stand.clock.sleep(duration);
+  stand.note(`port ${port} lets no command hang any more`);
+  stand.array.withFaults((faults) => faults.hangCommands(port, 0));
+};
+
 export const badHeaderDigest: Fault = async (call) => {
   const port = anyPort(call);
   call.stand.note(`port ${port} sends a wrong header digest`);

@@ -25,6 +25,7 @@ export const faults: Readonly<Record<FaultKind, Fault>> = {
   'lost-writes': command.lostWrites,
   status: command.forceStatus,
   'stubborn-status': command.stubbornStatus,
+  'hang-commands': command.hangCommands,
   'bad-header-digest': command.badHeaderDigest,
   'bad-data-digest': command.badDataDigest,
   termination: command.termination,

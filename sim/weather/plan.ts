@@ -29,6 +29,7 @@ export const faultKinds = {
   'lost-writes': { weight: 18, longest: 2500 },
   status: { weight: 0, longest: 0 },
   'stubborn-status': { weight: 1, longest: 0, harsh: true },
+  'hang-commands': { weight: 4, longest: 3000 },
   'bad-header-digest': { weight: 2, longest: 0 },
   'bad-data-digest': { weight: 2, longest: 0 },
   termination: { weight: 2, longest: 0 },

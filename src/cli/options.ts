@@ -187,7 +187,11 @@ export function addDeviceOptions(command: Command): Command {
       'a path without answers, while others answer, is avoided',
       seconds('--suspect-after'),
     )
-    .option('--io-timeout <time>', 'a command without an answer condemns its controller', seconds('--io-timeout'))
+    .option(
+      '--io-timeout <time>',
+      'a command without an answer is called back; in vain, and its controller is reset',
+      seconds('--io-timeout'),
+    )
     .option('--keep-alive <time>', 'keep-alive timeout of controllers', seconds('--keep-alive'))
     .option(
       '--quiesce-time <time>',

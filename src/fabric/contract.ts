@@ -32,6 +32,8 @@ export const verdict = {
   retryElsewhere: 16,
   /** It may be sent again on the same path after `part.retryDelay` milliseconds. */
   retryHere: 32,
+  /** It had no answer in time, and was called back before its path was given up: nothing is said of it. */
+  calledBack: 64,
 } as const;
 
 /** A piece of a request that fits into one command of the path it is given to. Pooled; made at start-up. */

@@ -71,6 +71,8 @@ export class FakePath implements NativePath {
 export const lostRead = verdict.failed | verdict.pathFault | verdict.mayHaveExecuted | verdict.retryElsewhere;
 export const ghost = lostRead | verdict.mayStillExecute;
 
+export const calledBack = lostRead | verdict.calledBack;
+
 export interface Bench {
   world: World;
   device: MultipathDevice;

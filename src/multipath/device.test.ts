@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { op } from '../block/request.ts';
 import { status } from '../block/status.ts';
 import { verdict } from '../fabric/contract.ts';
-import { bench, ghost, KIB, lose } from './bench.test.support.ts';
+import { bench, calledBack, ghost, KIB, lose } from './bench.test.support.ts';
 
 describe('multipath device', () => {
   it('splits a request at the limits and boundaries of the path, covering it exactly once', async () => {
@@ -92,6 +92,37 @@ describe('multipath device', () => {
     const index = one.paths.findIndex((path) => path.taken.length > 0);
     lose(one, index, verdict.failed | verdict.pathFault | verdict.retryElsewhere);
     assert.equal(one.paths[1 - index]?.taken.length, 1);
+  });
+
+  it('sends what was called back elsewhere, and gives that path a rest', async () => {
+    const one = bench(2);
+    one.start(op.write, 0, 4096);
+    const index = one.paths.findIndex((path) => path.taken.length > 0);
+    one.paths[index]!.answer(calledBack, status.timedOut);
+    for (let i = 1; i < 5; i += 1) one.start(op.write, i * 4096, 4096);
+    assert.deepEqual([one.paths[index]!.taken.length, one.paths[1 - index]!.taken.length], [0, 5]);
+    one.paths[1 - index]!.answerAll();
+    await one.settle(1100);
+    for (let i = 0; i < 4; i += 1) one.start(op.read, i * 4096, 4096);
+    assert.equal(one.paths[index]!.taken.length, 2);
+    for (const path of one.paths) path.answerAll();
+    assert.ok(one.ended.every(([, outcome]) => outcome === status.ok));
+  });
+
+  it('goes on over the only path when something was called back, as often as it takes', async () => {
+    const one = bench(1);
+    const path = one.paths[0]!;
+    one.start(op.write, 0, 4096);
+    for (let times = 0; times < 200; times += 1) path.answer(calledBack, status.timedOut);
+    assert.equal(path.taken.length, 1);
+    one.start(op.write, 4096, 4096);
+    assert.equal(path.taken.length, 2, 'the path takes new work at once');
+    path.answerAll();
+    await one.settle();
+    assert.deepEqual(
+      one.ended.map(([, outcome]) => outcome),
+      [status.ok, status.ok],
+    );
   });
 
   it('does not hold writes when told so', () => {
@@ -338,6 +369,24 @@ describe('flush', () => {
       [1, status.ioError],
       [2, status.ok],
     ]);
+  });
+
+  it('is sent to the same controller again when it was called back, but not for ever', async () => {
+    for (const times of [3, 4]) {
+      const one = bench(2, {}, true);
+      one.start(op.write, 0, 4096);
+      const index = one.paths.findIndex((path) => path.taken.length > 0);
+      const path = one.paths[index]!;
+      path.answerAll();
+      one.start(op.flush, 0, 0);
+      for (let left = times; left > 0; left -= 1) {
+        assert.equal(path.taken[0]?.op, op.flush);
+        path.answer(calledBack & ~verdict.mayHaveExecuted, status.timedOut);
+      }
+      path.answerAll();
+      await one.settle();
+      assert.deepEqual(one.ended[1], [1, times < 4 ? status.ok : status.ioError]);
+    }
   });
 
   it('fails when the controller is lost while it is being flushed', async () => {

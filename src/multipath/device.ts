@@ -310,13 +310,19 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     const { statistics } = this;
     statistics.countFailure(part, member.base);
     const pathFault = (part.verdict & verdict.pathFault) !== 0;
-    if (pathFault && member.path.open && member.path.epoch === part.epoch) this.#watch.pause(member);
-    if (part.op === op.flush && pathFault && this.#flusher.settleLost(part)) {
-      this.#decide(part, status.ok);
-      return;
+    // A lost path says nothing about the command, and neither does one that was called back; an answer does.
+    const lives = member.path.open && member.path.epoch === part.epoch;
+    const calledBack = (part.verdict & verdict.calledBack) !== 0;
+    if (lives && calledBack) this.#watch.avoid(member);
+    else if (lives && pathFault) this.#watch.pause(member);
+    if (part.op === op.flush && pathFault) {
+      if (lives && calledBack && this.#flusher.sendAgain(part, member)) return;
+      if (this.#flusher.settleLost(part)) {
+        this.#decide(part, status.ok);
+        return;
+      }
     }
-    // A lost path says nothing about the command; an answer does.
-    if (member.path.open && member.path.epoch === part.epoch) part.refusals += 1;
+    if (lives && !calledBack) part.refusals += 1;
     const next = this.#ghosts.fateOf(part, this.#jobs[part.ownerTag]!, member.path.controller);
     if (next === fate.up) {
       this.#decide(part, part.status === status.ok ? status.ioError : part.status);

@@ -25,6 +25,9 @@ export interface FlushHost {
   done(part: Part): void;
 }
 
+/** A controller that lets a flush hang so often, while it lives, does not flush. */
+const mostAttempts = 4;
+
 export class Flusher implements Task {
   readonly #host: FlushHost;
   readonly #ledger: FlushLedger;
@@ -70,6 +73,17 @@ export class Flusher implements Task {
   settleLost(part: Part): boolean {
     if (this.#sharedCache) return false;
     this.#ledger.settleLost(part.pathIndex);
+    return true;
+  }
+
+  /**
+   * A flush part was called back. Its controller lives and still holds what is to become durable, so it is sent there
+   * again, a few times. False where another path does as well, or no more is to be tried.
+   */
+  sendAgain(part: Part, member: Member): boolean {
+    if (this.#sharedCache || part.attempts >= mostAttempts) return false;
+    member.own.push(part);
+    this.#waiting += 1;
     return true;
   }
 

@@ -12,7 +12,7 @@
  *    overlapping writes under way: sent before them, its ghost could come back over them after they were answered.
  *
  * Nobody waits for ever: entries go with their fence, which time brings about at the latest, and what is under way ends
- * or is lost within the I/O timeout; neither waits for anybody else.
+ * or is lost within the I/O timeout and the grace after it; neither waits for anybody else.
  */
 import { nobody, Quarantine, quarantineBytes, type QuarantineEntry } from './quarantine.ts';
 import { WriteTable, writeTableBytes } from './write-table.ts';

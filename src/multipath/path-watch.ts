@@ -52,6 +52,15 @@ export class PathWatch {
     this.#options.onPathError?.(member);
   }
 
+  /** A command on the path had to be called back: for a while others are chosen. Where there is none, the path goes on. */
+  avoid(member: Member): void {
+    if (member.paused) return;
+    this.pause(member);
+    if (this.#paths.alive) return;
+    member.paused = false;
+    this.#paths.rebuild();
+  }
+
   /** On the data path: a command was given to the path, at `now`. */
   sent(index: number, now: number, inFlight: number): void {
     this.#paths.sent(index);

@@ -189,6 +189,22 @@ describe('controllers that end', needs, () => {
     }));
 });
 
+describe('commands that hang', needs, () => {
+  it('are called back and sent over other paths; no controller is given up for them', () =>
+    withScene(scene({ attach: { ioTimeout: 1000 } }), async (it) => {
+      await loadWhile(it, { ...load, milliseconds: 5000 }, async () => {
+        for (const port of [1, 2, 3, 4]) {
+          await sleep(500);
+          await it.array.fault('hangCommands', [port, 6]);
+        }
+      });
+      assert(it.volume.view().counters.retries >= 24, 'they did not hang');
+      assert.equal(losses(it), 0, 'a path was lost');
+      const { controllers } = await it.array.stats();
+      assert.equal(controllers.filter(({ ended }) => ended).length, 0);
+    }));
+});
+
 describe('a volume that goes and comes back', needs, () => {
   it('requests fail as long as the array says that it is not there, then wait, and find their data again', () =>
     withScene(scene({ array: { advanced: { volumes: [volume] } } }), async (it) => {

@@ -5,6 +5,7 @@ import {
   numberOfQueuesDword,
   queuePairsOf,
   resetIsImmediate,
+  writeAbortSqe,
   writeCrossControllerResetSqe,
   writeGetLogPageSqe,
   writeIdentifySqe,
@@ -67,6 +68,15 @@ export async function requestQueues(queue: AdminQueue, wanted: number): Promise<
 export async function keepAlive(queue: AdminQueue): Promise<void> {
   const result = await queue.command(writeKeepAliveSqe);
   if (result.status !== sc.success) throw commandError('Keep Alive', result.status);
+}
+
+/**
+ * Abort of command `cid` of queue `sqid`. False: the controller does not take it. True says nothing of the command, which
+ * its own completion decides, whether it was aborted or not. @throws CausewayError how the connection ended
+ */
+export async function abortCommand(queue: AdminQueue, sqid: number, cid: number): Promise<boolean> {
+  const result = await queue.command((view, at, own) => writeAbortSqe(view, at, own, sqid, cid));
+  return result.status === sc.success;
 }
 
 /**

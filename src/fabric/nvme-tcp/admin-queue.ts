@@ -89,6 +89,7 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
     this.#queue = new CommandQueue(io, this, this, {
       ...options,
       depth: adminDepth,
+      graceMs: 0,
       shortData: true,
       receiveBytes: 2 * adminDataBytes,
       stagingBytes: 16 * 1024,
@@ -274,6 +275,8 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
     this.#slotFree?.resolve();
     this.#slotFree = null;
   }
+
+  onCommandOverdue(): void {}
 
   onQueueTimeout(): void {
     const error = new CausewayError(

@@ -22,6 +22,7 @@
 import { assert } from '../../base/assert.ts';
 import { CausewayError } from '../../base/errors.ts';
 import type { Address, Deferred, Io } from '../../io/contract.ts';
+import { Aborts } from './aborts.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import { Controller, type ControllerListener, type ReadyController } from './controller.ts';
 import { Fence } from './fence.ts';
@@ -71,7 +72,7 @@ export interface AssociationOptions {
   readonly queueDepth?: number;
   /** Keep-alive time-out, milliseconds. */
   readonly katoMs?: number;
-  /** An I/O without an answer for this long condemns the controller, milliseconds. */
+  /** An I/O without an answer for this long is called back; if that does not help, the controller is condemned. Ms. */
   readonly ioTimeoutMs?: number;
   readonly adminTimeoutMs?: number;
   /** TCP_USER_TIMEOUT, milliseconds. */
@@ -277,6 +278,7 @@ export class Association {
     const controller = new Controller(io, this.#listenTo(life), { ...options, ioQueues: link.reactors });
     life.controller = controller;
     const ready = await controller.start();
+    life.aborts = new Aborts(controller, ready.id.acl);
     for (let reactor = 0; reactor < ready.ioQueues; reactor += 1) {
       life.queues.set(reactor, { opened: false, detached: false, inDoubt: 0 });
     }
@@ -301,7 +303,7 @@ export class Association {
       association: this.number,
       epoch: life.epoch,
       address,
-      qid: reactor + 1,
+      qid: qidOf(reactor),
       cntlid: ready.cntlid,
       hostid,
       hostnqn,
@@ -403,11 +405,14 @@ export class Association {
       case 'queue-lost':
         life.condemn(this.#queueError(message.how, message.status, message), lossOutcomeOf(message.how));
         return;
+      case 'command-overdue':
+        life.aborts?.ask(qidOf(from), message.cid);
+        return;
       case 'queue-timeout':
         life.condemn(
           new CausewayError(
             'nvme-timeout',
-            `${this.#where} does not answer I/O within ${this.options.ioTimeoutMs} ms.`,
+            `${this.#where} does not answer I/O within ${this.options.ioTimeoutMs} ms, nor after an Abort.`,
           ),
           outcome.timedOut,
         );
@@ -425,4 +430,9 @@ export class Association {
     const { address, subnqn } = this.options;
     return how === breakage.none ? connectError(status, subnqn, address) : breakageError(how, details, address);
   }
+}
+
+/** The I/O queue of a reactor. */
+function qidOf(reactor: number): number {
+  return reactor + 1;
 }

@@ -36,7 +36,9 @@ export interface CommandQueueListener {
   onQueueDetached(): void;
   /** A slot is free after none was. */
   onQueueRoom(): void;
-  /** A command has had no answer for too long. Said once until the queue is opened again. */
+  /** A command has had no answer for too long, and has a grace from now on. Said once of each; not where there is none. */
+  onCommandOverdue(slot: CommandSlot): void;
+  /** A command has had no answer for too long, and its grace is over. Said once until the queue is opened again. */
   onQueueTimeout(): void;
 }
 
@@ -48,7 +50,7 @@ export interface CommandWriter {
 
 /** R2Ts of one command that we take at once. */
 export const maxR2t = 4;
-/** How often, within a time-out, ages are looked at. */
+/** How often, within a time-out or a grace, ages are looked at. */
 const looksPerTimeout = 4;
 
 export interface CommandQueueOptions extends ConnectionOptions {
@@ -56,6 +58,8 @@ export interface CommandQueueOptions extends ConnectionOptions {
   readonly depth: number;
   /** A command without an answer for this long is a time-out, milliseconds; 0 = no bound here. */
   readonly timeoutMs: number;
+  /** What a command has left from then on, milliseconds. */
+  readonly graceMs: number;
   /** Commands may bring less data than their slot has room for (admin commands, whose owner looks at `moved`). */
   readonly shortData: boolean;
 }
@@ -70,6 +74,7 @@ export class CommandQueue implements ConnectionOwner {
   readonly #writer: CommandWriter;
   readonly #slots: Slab<CommandSlot>;
   readonly #timeoutMs: number;
+  readonly #graceMs: number;
   readonly #shortData: boolean;
   readonly #timer: Timer;
   readonly #r2ts: R2tQueue;
@@ -91,6 +96,7 @@ export class CommandQueue implements ConnectionOwner {
     this.#slots = new Slab(options.depth, (tag) => new CommandSlot(tag));
     this.#depth = options.depth;
     this.#timeoutMs = options.timeoutMs;
+    this.#graceMs = options.graceMs;
     this.#shortData = options.shortData;
     this.#r2ts = new R2tQueue(options.depth * maxR2t);
     this.#timer = io.timer(() => this.#lookAtAges());
@@ -422,23 +428,32 @@ export class CommandQueue implements ConnectionOwner {
   }
 
   /**
-   * Looks for a command that is too old. One timer a queue, not one a command. If our own loop stood still, answers may
-   * have been here all the time: judging starts anew.
+   * Looks for commands that are too old. One timer a queue, not one a command. If our own loop stood still, answers may
+   * have been here all the time: judging starts anew, of ages and of graces.
    */
   #lookAtAges(): void {
     if (this.#inUse === 0 || this.#timedOut || !this.connection.ready) return;
     const now = this.#io.clock.now();
     if (this.#io.slip > 0) this.#judgeFrom = now;
+    let nextLook = this.#timeoutMs;
     for (let tag = 0; tag < this.#slots.capacity; tag += 1) {
       if (!this.#slots.isTaken(tag)) continue;
       const slot = this.#slots.at(tag);
       if (slot.purpose === neverTimesOut) continue;
-      if (now - Math.max(slot.startedAt, this.#judgeFrom) < this.#timeoutMs) continue;
+      if (slot.overdueAt === 0) {
+        if (now - Math.max(slot.startedAt, this.#judgeFrom) < this.#timeoutMs) continue;
+        slot.overdueAt = now;
+        if (this.#graceMs > 0) this.#listener.onCommandOverdue(slot);
+      }
+      if (now - Math.max(slot.overdueAt, this.#judgeFrom) < this.#graceMs) {
+        nextLook = Math.min(this.#timeoutMs, this.#graceMs);
+        continue;
+      }
       this.#timedOut = true;
       this.#listener.onQueueTimeout();
       return;
     }
-    this.#timer.arm(this.#timeoutMs / looksPerTimeout);
+    this.#timer.arm(nextLook / looksPerTimeout);
   }
 }
 

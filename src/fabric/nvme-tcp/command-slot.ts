@@ -72,6 +72,8 @@ export class CommandSlot implements Tagged {
   /** Position of the capsule in what the connection sends. */
   position = Number.NaN; // starts as a double, so that the field's representation never changes
   startedAt = Number.NaN;
+  /** When it was found to be without an answer for too long; 0 = it was not. */
+  overdueAt = Number.NaN;
 
   ending: number = ending.response;
   /** `sct << 8 | sc`. */
@@ -91,6 +93,7 @@ export class CommandSlot implements Tagged {
     this.cid = tag;
     this.position = 0;
     this.startedAt = 0;
+    this.overdueAt = 0;
   }
 
   /** Makes it ready for another command. */
@@ -117,6 +120,7 @@ export class CommandSlot implements Tagged {
     this.last = false;
     this.success = false;
     this.startedAt = now;
+    this.overdueAt = 0;
     this.ending = ending.response;
     this.status = 0;
     this.doNotRetry = false;

@@ -8,6 +8,7 @@
 import { CausewayError } from '../../base/errors.ts';
 import type { Address, Io } from '../../io/contract.ts';
 import {
+  abortCommand,
   crossControllerReset,
   identify,
   keepAlive,
@@ -294,6 +295,11 @@ export class Controller implements AdminListener {
     const log = await readLogBytes(this.#admin, logPageId.crossControllerReset, lspCcrRmc, ccrLogBytes, adminDataBytes);
     for (const { icid, ciu: instance, ccrs } of readCcrLog(log, 0)) this.#resets.set(`${icid}.${instance}`, ccrs);
     return this.#resets.get(`${cntlid}.${ciu}`) ?? null;
+  }
+
+  /** Asks it to abort a command of an I/O queue, as `abortCommand`. */
+  abortCommand(qid: number, cid: number): Promise<boolean> {
+    return abortCommand(this.#admin, qid, cid);
   }
 
   /** Asks this controller to reset another one. */

@@ -3,7 +3,8 @@
  * commands can be executed any more. Until then a write that was sent again elsewhere could be undone by its own ghost.
  *
  * The ways, and why each is a fence:
- * (a) The command's own completion. Not seen here: such commands are not in doubt.
+ * (a) The command's own completion, whatever its status, also after an Abort. Not seen here: such commands are not in
+ *     doubt (aborts.ts).
  * (b) CSTS.RDY = 0 after CC.EN = 0 on that controller: NVMe Base, "Controller Reset": the controller has then stopped
  *     processing all commands. Tried while the admin queue of the lost life still answers; the fastest.
  * (c) A cross-controller reset over another controller of the subsystem, reported successful for that very instance

@@ -1,6 +1,7 @@
 /** One life of an association's controller: from the first byte to its fence. What the lead remembers of it. */
 import type { CausewayError } from '../../base/errors.ts';
 import type { Deferred, Io } from '../../io/contract.ts';
+import type { Aborts } from './aborts.ts';
 import type { Controller } from './controller.ts';
 import type { Fence } from './fence.ts';
 import type { NamespaceWatch } from './namespace-watch.ts';
@@ -28,6 +29,7 @@ export class Life {
   liveSince = 0;
   watch: NamespaceWatch | null = null;
   fence: Fence | null = null;
+  aborts: Aborts | null = null;
 
   constructor(io: Io, epoch: number) {
     this.epoch = epoch;

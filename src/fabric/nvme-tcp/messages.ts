@@ -135,7 +135,15 @@ export interface QueueLost {
   readonly fei: number;
 }
 
-/** A command on the queue was not answered in time. */
+/** A command on the queue was not answered in time: it is to be called back. */
+export interface CommandOverdue {
+  readonly kind: 'command-overdue';
+  readonly association: number;
+  readonly epoch: number;
+  readonly cid: number;
+}
+
+/** A command on the queue was not answered in time, nor after it should have been called back. */
 export interface QueueTimeout {
   readonly kind: 'queue-timeout';
   readonly association: number;
@@ -165,7 +173,14 @@ export interface AssociationRemoved {
 }
 
 export type ToReactor = AddAssociation | OpenQueue | AbortQueue | SetPaths | Fenced | RemoveAssociation;
-export type ToLead = QueueOpened | QueueLost | QueueTimeout | QueueDetached | AccessDoubted | AssociationRemoved;
+export type ToLead =
+  | QueueOpened
+  | QueueLost
+  | CommandOverdue
+  | QueueTimeout
+  | QueueDetached
+  | AccessDoubted
+  | AssociationRemoved;
 
 /** The lead's way to the reactors. What is posted arrives later, never from inside `post`, also at reactor 0. */
 export interface LeadLink {

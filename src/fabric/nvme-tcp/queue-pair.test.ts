@@ -300,13 +300,100 @@ test('abort at any moment gives every part back exactly once', async () => {
   );
 });
 
-test('a command without an answer is a time-out, said once', async () => {
+test('a command without an answer is overdue, and after its grace a time-out; both are said once', async () => {
   const made = await stage(9, 0, {}, 1000);
   made.submit(op.read, 4096);
+  await made.seen(1);
+  const before = made.world.now;
+  const took = async (until: () => boolean): Promise<number> => {
+    await made.world.run({ until });
+    return made.world.now - before;
+  };
+  const overdue = await took(() => made.overdue.length > 0);
+  assert.ok(overdue >= 999 && overdue < 1300, `${overdue} ms`);
+  assert.deepEqual([made.overdue, made.timeouts], [[made.cid(0)], 0]);
+  const over = await took(() => made.timeouts > 0);
+  assert.ok(over >= overdue + 1000 && over < overdue + 1300, `${over} ms`);
+  await made.world.pass(5000);
+  assert.deepEqual([made.overdue.length, made.timeouts], [1, 1]);
+});
+
+test('the grace is no longer than a while, however long the time-out', async () => {
+  const made = await stage(10, 0, {}, 30_000);
+  made.submit(op.read, 4096);
+  await made.world.run({ until: () => made.overdue.length > 0, maxVirtualMs: 60_000 });
   const before = made.world.now;
   await made.world.run({ until: () => made.timeouts > 0 });
-  const took = made.world.now - before;
-  assert.ok(took >= 1000 && took < 1500, `${took} ms`);
-  await made.world.pass(3000);
-  assert.equal(made.timeouts, 1);
+  assert.ok(made.world.now - before <= 2600, `${made.world.now - before} ms`);
 });
+
+const calledBack = verdict.failed | verdict.pathFault | verdict.calledBack | verdict.retryElsewhere;
+
+test('a command that was called back is over, whatever else its completion says; others go on', async () => {
+  const made = await stage(11, 0, {}, 1000);
+  const write = made.submit(op.write, 4096);
+  const read = made.submit(op.read, 4096);
+  await made.seen(2);
+  await made.world.run({ until: () => made.overdue.length === 2 });
+  const other = made.submit(op.write, 4096);
+  await made.seen(3);
+  made.target.respond(made.cid(2), 0);
+  await made.world.run({ until: () => made.ended.length === 1 });
+  assert.equal(other.verdict, verdict.ok);
+  // "Do not retry" would send the error of a hanging array up.
+  const doNotRetry = 0x4000;
+  made.target.respond(made.cid(0), sc.abortedByRequest | doNotRetry);
+  made.target.respond(made.cid(1), sc.abortedByRequest);
+  await made.world.run({ until: () => made.ended.length === 3 });
+  assert.deepEqual([write.outcome, read.outcome], [outcome.calledBack, outcome.calledBack]);
+  assert.equal(write.verdict, calledBack | verdict.mayHaveExecuted, 'and not: it may still be executed');
+  assert.equal(read.verdict, calledBack);
+  await made.world.pass(5000);
+  assert.deepEqual([made.timeouts, made.queue.inDoubt, made.lostCount], [0, 0, 0]);
+});
+
+test('a command that ends in its grace ends as it ends', async () => {
+  const made = await stage(12, 0, {}, 1000);
+  const parts = [made.submit(op.write, 4096), made.submit(op.write, 4096)];
+  await made.seen(2);
+  await made.world.run({ until: () => made.overdue.length === 2 });
+  made.target.respond(made.cid(0), 0);
+  made.target.respond(made.cid(1), sc.writeFault);
+  await made.world.run({ until: () => made.ended.length === 2 });
+  assert.deepEqual(
+    parts.map((part) => part.outcome),
+    [sc.success, sc.writeFault],
+  );
+  // Slot and identifier are used again: what is overdue now is another command.
+  made.submit(op.write, 4096);
+  await made.seen(3);
+  await made.world.pass(500);
+  assert.deepEqual([made.overdue.length, made.timeouts], [2, 0]);
+});
+
+test('an abort that nobody asked for is an answer of the array', async () => {
+  const made = await stage(13, 0, {}, 1000);
+  const part = made.submit(op.write, 4096);
+  await made.seen(1);
+  made.target.respond(made.cid(0), sc.abortedByRequest);
+  await made.world.run({ until: () => made.ended.length === 1 });
+  assert.equal(part.outcome, sc.abortedByRequest);
+  assert.equal(part.verdict & verdict.calledBack, 0);
+});
+
+for (const when of ['before it is overdue', 'in its grace'] as const) {
+  test(`a stall of our own is nobody's fault: ${when}`, async () => {
+    const made = await stage(14, 0, {}, 1000);
+    const part = made.submit(op.read, 4096);
+    await made.seen(1);
+    const inGrace = when === 'in its grace';
+    if (inGrace) await made.world.run({ until: () => made.overdue.length === 1 });
+    else await made.world.pass(500);
+    made.host.stall(5000);
+    await made.world.pass(4990);
+    made.target.respond(made.cid(0), sc.internalError);
+    await made.world.run({ until: () => made.ended.length === 1 });
+    assert.equal(part.outcome, sc.internalError);
+    assert.deepEqual([made.overdue.length, made.timeouts], [inGrace ? 1 : 0, 0]);
+  });
+}

@@ -27,7 +27,9 @@ export interface QueuePairListener {
   onQueueOpen(queue: QueuePair): void;
   /** It is over, or never came about: `how`, or the status with which Connect was refused. Detachment follows. */
   onQueueLost(queue: QueuePair, how: Breakage, status: number): void;
-  /** A command was not answered in time. Whoever hears it decides about the controller. */
+  /** A command had no answer in time: it should be called back (Abort). Said once of each. */
+  onCommandOverdue(queue: QueuePair, cid: number): void;
+  /** A command had no answer in time, and none after it should have been called back. The controller is at fault. */
   onQueueTimeout(queue: QueuePair): void;
   /** A command ended with an ANA status: the access that is known is out of date. Not said too often. */
   onAccessDoubted(queue: QueuePair): void;
@@ -64,6 +66,12 @@ export interface QueuePairOptions {
 
 /** ANA statuses come in crowds; one word a while is enough to have the log read. */
 const doubtIntervalMs = 100;
+
+/**
+ * What a command has left after the I/O timeout, to be called back. It takes a round trip over the admin queue and one over
+ * the command's own, in an array that may be busy: 2 s are plenty, and next to the timeout before them they are little.
+ */
+const longestGraceMs = 2_000;
 
 const purpose = { part: 0, connect: 1 } as const;
 
@@ -103,7 +111,11 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#pathOf = new Array<NvmePath | null>(options.depth).fill(null);
     this.#connectData = io.memory.allocate(connectDataBytes, 64);
     this.#ranges = io.memory.allocate(options.depth * dsmRangeBytes, 64);
-    this.#queue = new CommandQueue(io, this, this, { ...options, shortData: false });
+    this.#queue = new CommandQueue(io, this, this, {
+      ...options,
+      graceMs: Math.min(options.timeoutMs, longestGraceMs),
+      shortData: false,
+    });
   }
 
   get hasRoom(): boolean {
@@ -226,9 +238,11 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     let code = slot.status;
     if (slot.ending === ending.lost) code = slot.handed ? this.#lossOutcome : outcome.notSent;
     else if (code === sc.success && slot.corrupted) code = outcome.dataDigestError;
+    else if (code === sc.abortedByRequest && slot.overdueAt !== 0) code = outcome.calledBack;
     part.outcome = code;
     part.status = blockStatusOf(code);
-    let known = verdictOf(code, slot.doNotRetry);
+    // Whoever aborts a command because we ask for it can not know whether it would fail again.
+    let known = verdictOf(code, slot.doNotRetry && code !== outcome.calledBack);
     if (known !== verdict.ok) {
       if (part.op === op.read || part.op === op.flush) known &= harmless;
       if ((known & verdict.mayStillExecute) !== 0) this.inDoubt += 1;
@@ -275,6 +289,11 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   onQueueDetached(): void {
     this.open = false;
     this.#listener.onQueueDetached(this);
+  }
+
+  onCommandOverdue(slot: CommandSlot): void {
+    // A Connect is bounded by whoever brings the controller up, and its queue does not exist before it.
+    if (slot.purpose === purpose.part) this.#listener.onCommandOverdue(this, slot.cid);
   }
 
   onQueueTimeout(): void {

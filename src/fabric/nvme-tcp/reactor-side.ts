@@ -148,6 +148,10 @@ class ReactorAssociation implements QueuePairListener {
     this.#tellLost();
   }
 
+  onCommandOverdue(queue: QueuePair, cid: number): void {
+    this.#side.link.post({ kind: 'command-overdue', association: this.number, epoch: queue.epoch, cid });
+  }
+
   onQueueTimeout(queue: QueuePair): void {
     this.#side.link.post({ kind: 'queue-timeout', association: this.number, epoch: queue.epoch });
   }

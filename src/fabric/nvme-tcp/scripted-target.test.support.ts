@@ -162,6 +162,8 @@ export class Stage implements QueuePairListener, PartOwner {
   open = false;
   detached = 0;
   timeouts = 0;
+  /** Commands that were to be called back. */
+  readonly overdue: number[] = [];
   #parts = 0;
 
   constructor(seed: number, hostDigests: number, targetOptions: ConnectionOptions, timeoutMs = 0) {
@@ -212,6 +214,9 @@ export class Stage implements QueuePairListener, PartOwner {
   onQueueLost(_queue: QueuePair, how: Breakage): void {
     this.lost = how;
     this.lostCount += 1;
+  }
+  onCommandOverdue(_queue: QueuePair, cid: number): void {
+    this.overdue.push(cid);
   }
   onQueueTimeout(): void {
     this.timeouts += 1;

@@ -185,8 +185,13 @@ export const ownRows = {
   notSent: ['not-sent', 'path', 'no', 'elsewhere', 'transport'],
   /** The connection ended (reset, closed by the peer, network error) with the command under way. */
   connectionLost: ['connection-lost', 'path', 'pending', 'elsewhere', 'transport'],
-  /** No completion within the I/O timeout, or none of a keep-alive. */
+  /** No completion within the I/O timeout, nor after an Abort; or none of a keep-alive. */
   timedOut: ['timed-out', 'path', 'pending', 'elsewhere', 'timedOut'],
+  /**
+   * It had no completion within the I/O timeout and was called back: the controller has completed it with "Command Abort
+   * Requested", because we asked for that. A completion is the end of it: from then on it is not executed any more.
+   */
+  calledBack: ['called-back', 'path', 'maybe', 'elsewhere', 'timedOut'],
   /** A header from the controller was damaged: nothing after it can be believed, the connection is ended. */
   headerDigestError: ['header-digest-error', 'path', 'pending', 'elsewhere', 'transport'],
   /**

@@ -40,6 +40,7 @@ export const outcome = {
   targetTerminated: ownBase + 6,
   controllerReset: ownBase + 7,
   withdrawn: ownBase + 8,
+  calledBack: ownBase + 9,
 } as const satisfies Record<keyof typeof ownRows, number>;
 
 const ownByOutcome: Row[] = [];
@@ -147,6 +148,7 @@ for (let code = 0; code < outcomeCount; code += 1) {
   verdicts[code] =
     verdict.failed | (fault === 'path' ? verdict.pathFault : 0) | executedBits(executed) | retryBits(retry);
 }
+verdicts[outcome.calledBack]! |= verdict.calledBack;
 
 /** The outcome of a fabrics command with this status. */
 export function fabricsOutcome(statusCode: number): number {
