@@ -40,6 +40,10 @@ class NumberPath implements NativePath {
     this.inFlight += 1;
     this.bytesInFlight += part.length;
   }
+
+  detach(): boolean {
+    return true;
+  }
 }
 
 /** Keeps `depth` commands a path under way; the oldest is answered for each that is sent. Returns nanoseconds a command. */

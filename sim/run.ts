@@ -228,6 +228,7 @@ class Run implements Stand {
       await this.clock.sleep(5);
       for (const { device } of this.host.reactors) device.failQueued();
     }
+    for (const { device } of this.host.reactors) await device.close();
     this.#watch.end();
     await this.array.close();
   }

@@ -103,7 +103,7 @@ function drawArray(random: Random): ArrayPlan {
   };
 }
 
-function drawHost(random: Random, volatileCache: boolean): HostPlan {
+function drawHost(random: Random, hedges: Random, volatileCache: boolean): HostPlan {
   return {
     reactors: pick(random, [1, 2, 2, 2, 2, 3]),
     selector: pick(random, selectorNames),
@@ -114,6 +114,8 @@ function drawHost(random: Random, volatileCache: boolean): HostPlan {
       flapWindow: 10_000,
       flapHold: pick(random, [500, 3000]),
       suspectAfter: pick(random, [0, 50, 300]),
+      hedgeShare: pick(hedges, [0, 5, 50, 100]),
+      hedgeAfter: pick(hedges, [0, 0.5, 0.5, 2]),
     }),
     noPathRetry: pick(random, [-1, -1, -1, 0, 500, 3000]),
     sharedCache: volatileCache && random.below(5) === 0,
@@ -165,7 +167,7 @@ function drawGhosts(random: Random, ports: number, array: ArrayPlan, host: HostP
 export function drawScenario(seed: number): Scenario {
   const random = (part: number): Random => new Random(seed * 16 + part);
   const array = drawArray(random(1));
-  const host = drawHost(random(2), array.volatileCache);
+  const host = drawHost(random(2), random(7), array.volatileCache);
   const load = drawLoad(random(3));
   const shape = random(4);
   const ports = pick(shape, [1, 2, 2, 3, 4, 6]);

@@ -17,11 +17,11 @@ const lostWrite = lostRead | verdict.mayHaveExecuted | verdict.mayStillExecute;
 
 class Copy implements PartOwner {
   readonly down = new Part(0);
-  readonly #part: Part;
+  readonly part: Part;
   readonly #copies: Set<Copy>;
 
   constructor(part: Part, copies: Set<Copy>) {
-    this.#part = part;
+    this.part = part;
     this.#copies = copies;
     const { op: operation, flags, offset, length, buffer, path, epoch } = part;
     Object.assign(this.down, { op: operation, flags, offset, length, buffer, path, epoch, owner: this });
@@ -34,14 +34,14 @@ class Copy implements PartOwner {
   }
 
   giveBack(): void {
-    const { op: operation } = this.#part;
+    const { op: operation } = this.part;
     const harmless = operation === op.read || operation === op.flush;
     this.#back({ outcome: outcome.connectionLost, status: status.transport, verdict: harmless ? lostRead : lostWrite });
   }
 
   #back(known: Partial<Part>): void {
-    Object.assign(this.#part, known);
-    this.#part.owner?.onPart(this.#part);
+    Object.assign(this.part, known);
+    this.part.owner?.onPart(this.part);
   }
 }
 
@@ -86,7 +86,16 @@ export function reuseBuffers(): () => void {
         giveBack(this);
       },
   );
+  const detach = replace(
+    QueuePair.prototype,
+    'detach',
+    (original) =>
+      function ofCopy(this: QueuePair, part: Part) {
+        const copy = [...(under.get(this) ?? [])].find((each) => each.part === part);
+        return copy === undefined || original.call(this, copy.down);
+      },
+  );
   return () => {
-    for (const undo of [submit, abort, broken]) undo();
+    for (const undo of [submit, abort, broken, detach]) undo();
   };
 }

@@ -2,11 +2,13 @@
  * Puts a faulty part in the place of a good one, for the rest of this process or until it is undone: the proof that the
  * checker finds what it is there for. Shipped code knows nothing of it.
  */
+import { selectors } from '../../src/multipath/selector.ts';
 import type { Scenario } from '../scenario.ts';
 import { reuseBuffers } from './buffer-reuse.ts';
 import { completeTwice } from './double-completion.ts';
 import { fenceTooEarly } from './fence-too-early.ts';
 import { flushOneController } from './flush-one-controller.ts';
+import { hedgeIntoFreed } from './hedge-into-freed.ts';
 import type { MutationName } from './names.ts';
 import { withoutQuarantine } from './quarantine-off.ts';
 import { quarantineAlone } from './quarantine-one-reactor.ts';
@@ -23,6 +25,7 @@ const parts: Readonly<Record<Exclude<MutationName, 'quarantine-off'>, Mutation>>
   'fence-too-early': fenceTooEarly,
   'flush-one-controller': flushOneController,
   'buffer-reuse': reuseBuffers,
+  'hedge-into-freed': hedgeIntoFreed,
   'retry-table': mistakeLostForOver,
   'double-completion': completeTwice,
   'stale-path': keepStalePaths,
@@ -37,6 +40,7 @@ const concerned: Readonly<Partial<Record<MutationName, (scenario: Scenario) => b
   'fence-too-early': makesGhosts,
   'retry-table': makesGhosts,
   'flush-one-controller': ({ array, host, ports }) => array.volatileCache && !host.sharedCache && ports > 1,
+  'hedge-into-freed': ({ host, ports }) => ports > 1 && host.life.hedgeShare > 0 && selectors[host.selector].mayHedge,
   'stale-path': ({ weather }) => weather.some(({ kind }) => kind === 'replace-volume'),
 };
 

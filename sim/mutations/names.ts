@@ -6,6 +6,7 @@ export const mutationNames = [
   'fence-too-early',
   'flush-one-controller',
   'buffer-reuse',
+  'hedge-into-freed',
   'retry-table',
   'double-completion',
   'stale-path',

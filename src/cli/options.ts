@@ -130,6 +130,8 @@ export interface DeviceOptions {
   readonly whenNoPath?: number;
   readonly failback?: number;
   readonly suspectAfter?: number;
+  readonly hedge?: number;
+  readonly hedgeAfter?: number;
   readonly flapLimit?: number;
   readonly ioTimeout?: number;
   readonly keepAlive?: number;
@@ -188,6 +190,16 @@ export function addDeviceOptions(command: Command): Command {
       seconds('--suspect-after'),
     )
     .option(
+      '--hedge <percent>',
+      'reads that may be sent a second time, over another path, when the first is slow to answer; 5, 0: none',
+      wholeNumber('--hedge', 0, 100),
+    )
+    .option(
+      '--hedge-after <time>',
+      'after how long they are; follows what reads of the device take when left out',
+      seconds('--hedge-after'),
+    )
+    .option(
       '--io-timeout <time>',
       'a command without an answer is called back; in vain, and its controller is reset',
       seconds('--io-timeout'),
@@ -224,6 +236,8 @@ export function attachOptions(name: string, options: DeviceOptions): AttachOptio
       failback: options.failback,
       flapLimit: options.flapLimit,
       suspectAfter: options.suspectAfter,
+      hedgeShare: options.hedge,
+      hedgeAfter: options.hedgeAfter,
       ioTimeout: options.ioTimeout,
       keepAlive: options.keepAlive,
       quiesceTime: options.quiesceTime,

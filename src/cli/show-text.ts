@@ -4,6 +4,7 @@ import type { FilterReport } from '../filters/spec.ts';
 import type { DeviceView, PathView } from '../host/view.ts';
 import type { GhostWrites } from '../multipath/options.ts';
 import type { PathLife } from '../multipath/path-life.ts';
+import { isSelectorName, selectors } from '../multipath/selector.ts';
 import { pathRank, pathStates } from '../multipath/state.ts';
 import { counted, printable, table } from './text.ts';
 
@@ -55,7 +56,8 @@ export function pathTable(paths: readonly PathView[]): string[] {
   );
 }
 
-function lifeText({ failback, flapLimit, flapWindow, flapHold, suspectAfter }: PathLife): string {
+function lifeText(life: PathLife): string {
+  const { failback, flapLimit, flapWindow, flapHold, suspectAfter } = life;
   const back = failback < 0 ? 'by hand' : failback === 0 ? 'at once' : `after ${formatDuration(failback)}`;
   const window = formatDuration(flapWindow);
   const flaps =
@@ -65,6 +67,13 @@ function lifeText({ failback, flapLimit, flapWindow, flapHold, suspectAfter }: P
   const suspect =
     suspectAfter === 0 ? 'never suspect' : `suspect after ${formatDuration(suspectAfter)} without an answer`;
   return `failback ${back}; ${flaps}; ${suspect}`;
+}
+
+function hedgeText({ hedgeShare, hedgeAfter }: PathLife, selector: string): string {
+  if (hedgeShare === 0) return 'no';
+  if (!isSelectorName(selector) || !selectors[selector].mayHedge) return `no: not with ${selector}`;
+  const when = hedgeAfter === 0 ? 'well beyond what reads take' : `after ${formatDuration(hedgeAfter)}`;
+  return `${when} a read is sent over a second path; at most ${hedgeShare} of 100`;
 }
 
 const ghostTexts: Readonly<Record<GhostWrites, string>> = {
@@ -163,6 +172,7 @@ export function showText(view: DeviceView): string[] {
     ...lines,
     fact('multipath', `${view.selector}; ${waits}`),
     fact('path life', lifeText(view.life)),
+    fact('hedged reads', hedgeText(view.life, view.selector)),
     fact('ghost writes', ghostTexts[view.ghostWrites]),
     fact('array', `${view.paths[0]?.subsystem ?? ''}, namespace ${view.paths[0]?.nsid ?? ''}`),
     fact('paths', `${live} of ${view.paths.length} live`),

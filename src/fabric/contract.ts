@@ -13,6 +13,8 @@ export interface PartOwner {
    * outcome table, `part.verdict` what that row says, for the multipath layer.
    */
   onPart(part: Part): void;
+  /** After `NativePath.detach` said false: nothing refers to its buffer any more. Only for who calls it. */
+  onDetached?(part: Part): void;
 }
 
 /**
@@ -114,6 +116,12 @@ export interface NativePath {
   readonly hasRoom: boolean;
   /** Takes the part over until `owner.onPart`. Only when `open && hasRoom`. Never calls back from inside. */
   submit(part: Part): void;
+  /**
+   * Nobody wants the data of a read that is under way any more. True: nothing is written to its buffer from now on. False:
+   * a receive into it is under way; it is ended within some milliseconds, and `owner.onDetached` follows. The part comes
+   * back as before, with an outcome that says nothing of the buffer.
+   */
+  detach(part: Part): boolean;
   /** Someone to be told (later in the batch) when room appears after `hasRoom` was false. */
   waiter: { onRoom(path: NativePath): void } | null;
 }

@@ -30,6 +30,10 @@ export interface AttachOptions {
   readonly flapHold?: number;
   /** Milliseconds without an answer, while other paths answer, after which a path is suspect (300); 0: never. */
   readonly suspectAfter?: number;
+  /** Of 100 reads, how many may be sent a second time over another path because the first is slow to answer (5); 0: none. */
+  readonly hedgeShare?: number;
+  /** Milliseconds after which a read is; 0: follows what reads of this device take (default). */
+  readonly hedgeAfter?: number;
   readonly readOnly?: boolean;
   /** The volume was made just now: nothing that was written to it earlier can still be under way. */
   readonly isNew?: boolean;

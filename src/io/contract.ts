@@ -93,6 +93,11 @@ export interface Socket {
   /** Receives 1 to `length` bytes to `place`. With `all`, exactly `length` unless the connection ends first. */
   receive(place: number, length: number, all?: boolean): void;
   /**
+   * Ends the receive under way early: `onReceived` comes soon, with the bytes that had arrived by then, or with -ECANCELED
+   * if none had. The stream goes on behind those bytes. Harmless when nothing is being received.
+   */
+  interruptReceive(): void;
+  /**
    * Sends the first `count` segments of `places` / `lengths`, in order, wholly. The two arrays may be reused when this
    * returns, the memory they name only after `onSent`. At most `maxSegments`.
    */

@@ -3,11 +3,15 @@ import assert from 'node:assert/strict';
 import { op, Request } from '../block/request.ts';
 import { type Status, status } from '../block/status.ts';
 import { type NativePath, type Part, type PathLimits, verdict } from '../fabric/contract.ts';
+import type { SimIo } from '../io/sim/sim-io.ts';
 import { World } from '../io/sim/world.ts';
 import { MultipathDevice } from './device.ts';
 import type { MultipathOptions } from './options.ts';
 
 export const KIB = 1024;
+const MEBI = 1024 * KIB;
+/** Where all requests have their payload. */
+export const payloadPlace = 4096;
 
 /** A path whose answers the test gives by hand. */
 export class FakePath implements NativePath {
@@ -53,6 +57,16 @@ export class FakePath implements NativePath {
     this.taken.push(part);
   }
 
+  /** What `detach` says; if false the test calls `device.onDetached`. */
+  letsGo = true;
+  readonly detached: Part[] = [];
+
+  detach(part: Part): boolean {
+    assert.ok(this.taken.includes(part), 'a part is detached that is not under way');
+    this.detached.push(part);
+    return this.letsGo;
+  }
+
   answer(bits: number, blockStatus: Status = status.ok, delay = 0): Part {
     const part = this.taken.shift();
     assert.ok(part, 'nothing is under way on this path');
@@ -75,6 +89,7 @@ export const calledBack = lostRead | verdict.calledBack;
 
 export interface Bench {
   world: World;
+  io: SimIo;
   device: MultipathDevice;
   paths: FakePath[];
   /** Begins a request; `ended` collects [tag, status] in order. */
@@ -86,6 +101,7 @@ export interface Bench {
 export function bench(pathCount: number, options: Partial<MultipathOptions> = {}, volatileCache = false): Bench {
   const world = new World({ seed: 1 });
   const io = world.io('host');
+  assert.equal(io.memory.allocate(MEBI, payloadPlace), payloadPlace);
   const device = new MultipathDevice(io, {
     geometry: {
       sizeBytes: 1024 * 1024 * KIB,
@@ -106,13 +122,14 @@ export function bench(pathCount: number, options: Partial<MultipathOptions> = {}
   let tags = 0;
   return {
     world,
+    io,
     device,
     paths,
     ended,
     start(operation, offset, length, flags = 0) {
       const request = new Request(io, tags);
       tags += 1;
-      request.begin(operation, offset, length, 4096, flags, {
+      request.begin(operation, offset, length, payloadPlace, flags, {
         onRequest: (done) => void ended.push([done.tag, done.status]),
       });
       device.submit(request);

@@ -15,6 +15,7 @@ import { Flusher } from './flusher.ts';
 import { Job, PartList } from './job.ts';
 import type { Member } from './member.ts';
 import { Ghosts } from './ghosts.ts';
+import { Hedger } from './hedger.ts';
 import type { MultipathOptions } from './options.ts';
 import { partLength } from './part-length.ts';
 import { PathSet } from './path-set.ts';
@@ -56,6 +57,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   readonly #alarm: Alarm;
   readonly #stranded: Stranded;
   readonly #watch: PathWatch;
+  readonly #hedger: Hedger;
   /** How many were waiting when that was noted last. */
   #noted = 0;
 
@@ -78,7 +80,24 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     );
     for (let i = 0; i < jobCount; i += 1) this.#jobs.push(new Job(i));
     this.#freeJobs.push(...this.#jobs);
-    for (let i = 0; i < partCount; i += 1) this.#freeParts.push(new Part(i));
+    const parts = Array.from({ length: partCount }, (_unused, index) => new Part(index));
+    for (const part of parts) this.#freeParts.push(part);
+    this.#hedger = new Hedger(
+      io,
+      {
+        paths: this.paths,
+        copyOf: ({ ownerTag, request }) => (this.#freeParts.size === 0 ? null : this.#takePart(ownerTag, request!)),
+        send: (part, path, index) => this.#send(part, path, index),
+        recycle: (part) => this.#recycle(part),
+        succeeded: (part) => {
+          this.#decide(part, status.ok);
+          this.#pump();
+        },
+      },
+      options,
+      parts,
+      this.statistics,
+    );
     this.#alarm = new Alarm(io, () => this.#onTimer());
     this.#ghosts = new Ghosts(io, options, this.statistics, this.#alarm);
     this.#watch = new PathWatch(io, options, this.paths, this.statistics, this.#alarm);
@@ -197,6 +216,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   close(): Promise<void> {
     assert(!this.busy, 'a multipath device is closed while requests are under way');
     this.#alarm.disarm();
+    this.#hedger.close();
     return Promise.resolve();
   }
 
@@ -262,15 +282,19 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #newPart(job: Job, request: Request): Part {
+    job.outstanding += 1;
+    return this.#takePart(job.index, request);
+  }
+
+  #takePart(job: number, request: Request): Part {
     const part = this.#freeParts.shift()!;
     part.owner = this;
-    part.ownerTag = job.index;
+    part.ownerTag = job;
     part.request = request;
     part.op = request.op;
     part.flags = request.flags;
     part.attempts = 0;
     part.refusals = 0;
-    job.outstanding += 1;
     return part;
   }
 
@@ -280,6 +304,9 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     part.startedAt = this.#io.clock.now();
     path.submit(part);
     this.#watch.sent(index, part.startedAt, path.inFlight);
+    if (part.op !== op.read) return;
+    const look = this.#hedger.sent(part);
+    if (look !== 0) this.#alarm.arm(look);
   }
 
   /** A part came back. */
@@ -289,6 +316,10 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.statistics.countPart(part, member.base, took, member.path.inFlight);
     this.paths.answered(part, took);
     member.ended = (member.ended + 1) | 0;
+    if (part.op === op.read && !this.#hedger.returned(part)) {
+      this.#pump();
+      return;
+    }
     if (part.verdict !== verdict.ok) {
       this.#failed(part, member);
     } else {
@@ -298,6 +329,11 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     }
     this.#ghosts.lookAgain(this.#again);
     this.#pump();
+  }
+
+  /** Nothing is written to the part's buffer any more, which its hedge waits for. */
+  onDetached(part: Part): void {
+    this.#hedger.onDetached(part);
   }
 
   /** A path that had no room has some now. */
@@ -343,12 +379,16 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   /** The part's outcome is final: it goes back to the pool, and its request ends with its last part. */
   #decide(part: Part, outcome: Status): void {
     const job = this.#jobs[part.ownerTag]!;
-    part.request = null;
-    part.path = null;
-    this.#freeParts.push(part);
+    this.#recycle(part);
     job.outstanding -= 1;
     if (outcome !== status.ok && job.status === status.ok) job.status = outcome;
     this.#advance(job);
+  }
+
+  #recycle(part: Part): void {
+    part.request = null;
+    part.path = null;
+    this.#freeParts.push(part);
   }
 
   #end(job: Job, request: Request): void {
@@ -435,7 +475,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   #onTimer(): void {
     const now = this.#io.clock.now();
     this.#ghosts.lookAgain(this.#again);
-    const next = Math.min(this.#watch.look(now), this.#retries.takeDue(now));
+    const next = Math.min(this.#watch.look(now), this.#hedger.look(now), this.#retries.takeDue(now));
     this.#pump();
     this.#noteStranded();
     if (this.#stranded.isOver(now)) this.#failStranded();

@@ -1,6 +1,7 @@
 import type { Geometry, Identity } from '../block/device.ts';
 import type { FlushLedger } from './flush-ledger.ts';
 import type { HealthOptions } from './health.ts';
+import type { HedgeOptions } from './hedger.ts';
 import type { ComebackOptions } from './comebacks.ts';
 import type { GhostGate } from './ghost-gate.ts';
 import type { Member } from './member.ts';
@@ -16,7 +17,7 @@ export type GhostWrites = (typeof ghostWrites)[number];
 export const defaultGhostWrites: GhostWrites = 'quarantine';
 
 /** What a multipath device is made with. */
-export interface MultipathOptions extends SelectorOptions, ComebackOptions, HealthOptions {
+export interface MultipathOptions extends SelectorOptions, ComebackOptions, HealthOptions, HedgeOptions {
   readonly geometry: Geometry;
   readonly identity: Identity;
   /** While no path lives: wait for ever (-1, the default), this many milliseconds, or not at all (0). */

@@ -71,6 +71,29 @@ export class PathSet {
     this.rebuild();
   }
 
+  /** A read may be sent a second time over another path. */
+  get mayHedge(): boolean {
+    return selectors[this.#name].mayHedge;
+  }
+
+  /**
+   * The index of the path with the fewest commands under way that a selector could name, of another controller than this
+   * path's; -1 if there is none with room. Looks at all of them: for what is rare.
+   */
+  other(than: number): number {
+    const { controller } = this.member(than).path;
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    for (const member of this.members) {
+      if (member === undefined || this.#board.carries[member.index] === 0) continue;
+      const { path } = member;
+      if (path.controller === controller || !path.hasRoom || path.inFlight >= least) continue;
+      best = member.index;
+      least = path.inFlight;
+    }
+    return best;
+  }
+
   /** At any time, whether the path is there yet or not. @throws CausewayError `invalid-argument` */
   setWeight(index: number, weight: number): void {
     if (index >= maxPaths) throw new CausewayError('invalid-argument', `there are no more than ${maxPaths} paths`);

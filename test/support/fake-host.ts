@@ -4,6 +4,7 @@ import type { ArrayHandle, PortState } from '../../src/demo/array-thread.ts';
 import type { AttachOptions, Attachment, Host } from '../../src/host/contract.ts';
 import type { PathStatisticsView, StatisticsView } from '../../src/host/statistics-view.ts';
 import type { DeviceView, HolderView, HostEvent, PathView } from '../../src/host/view.ts';
+import { pathLife } from '../../src/multipath/path-life.ts';
 
 const noCounters: PathView['counters'] = {
   reads: 0,
@@ -59,7 +60,7 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
     selector: 'queue-depth',
     ghostWrites: 'quarantine',
     noPathRetry: -1,
-    life: { failback: 0, flapLimit: 8, flapWindow: 60_000, flapHold: 30_000, suspectAfter: 300 },
+    life: pathLife({}),
     reactors: 1,
     payloadBytes: 64 * 1024 ** 2,
     pid: 4242,

@@ -10,6 +10,8 @@
  *   command's last data is received elsewhere; and once `sends` is 0, so (a) is over too: a response may well arrive
  *   before the completion of the send that carried the data;
  * – or in `onDetached`: then no operation of this connection refers to anything.
+ * The data of a command that reads may be given up before that by `drop`: from then on its bytes go nowhere, and once a
+ * receive that was posted into it is back nothing refers to it. The command itself ends as any other.
  *
  * Why the submission queue cannot overflow: it has one entry more than there are slots (an SQ of n entries holds n - 1
  * commands), and a slot is free only after its command's response, which follows its fetch. SQHD need not be waited
@@ -24,6 +26,7 @@ import { Connection, type ConnectionOptions, type ConnectionOwner } from './conn
 import { fes, pduFlag, pduType } from './constants.ts';
 import { cqeCid, cqeCrd, cqeDnr, cqeDw0, cqeDw1, cqeSqhd, cqeStatus } from './cqe.ts';
 import { capsuleCmd, capsuleResp, ch, dataPdu, r2t, writeCapsuleCmdHeader, writeDataHeader } from './pdu.ts';
+import { nowhere } from './pdu-receiver.ts';
 import { R2tQueue } from './r2t-queue.ts';
 
 /** Where a command queue tells what happened to it. */
@@ -183,6 +186,22 @@ export class CommandQueue implements ConnectionOwner {
     this.#lastWaiting = slot;
   }
 
+  /**
+   * Nobody wants the data of this command any more, one that reads. True: nothing refers to its place. False: something
+   * still does; `owner.onDropped` follows, before `onCommand` at the latest.
+   */
+  drop(slot: CommandSlot): boolean {
+    assert(slot.direction === direction.in, 'only data that comes in can be dropped');
+    slot.dropped = true;
+    slot.dropAwaited = !this.connection.dropData(slot.tag);
+    return !slot.dropAwaited;
+  }
+
+  /** The slot with this tag, which is in use. */
+  slot(tag: number): CommandSlot {
+    return this.#slots.at(tag);
+  }
+
   /** Visits every command under way. Control: for statistics and aborts. */
   forEachInUse(visit: (slot: CommandSlot) => void): void {
     for (let tag = 0; tag < this.#slots.capacity; tag += 1) {
@@ -335,13 +354,23 @@ export class CommandQueue implements ConnectionOwner {
       this.#violation(fes.pduSequence, 0);
       return;
     }
-    this.connection.receiveData(slot.data + datao, slot.tag);
+    this.connection.receiveData(slot.dropped ? nowhere : slot.data + datao, slot.tag);
   }
 
   onData(cookie: number, intact: boolean): void {
     const slot = this.#slots.at(cookie);
     if (!intact) slot.corrupted = true;
     if (slot.success) this.#responded(slot);
+  }
+
+  onDropped(cookie: number): void {
+    this.#tellDropped(this.#slots.at(cookie));
+  }
+
+  #tellDropped(slot: CommandSlot): void {
+    if (!slot.dropAwaited) return;
+    slot.dropAwaited = false;
+    slot.owner?.onDropped?.(slot);
   }
 
   #readyToTransfer(place: number): void {
@@ -388,6 +417,7 @@ export class CommandQueue implements ConnectionOwner {
   }
 
   #end(slot: CommandSlot): void {
+    this.#tellDropped(slot);
     const { owner } = slot;
     assert(owner !== null, 'a command has nobody to come back to');
     slot.owner = null;

@@ -10,6 +10,8 @@ export interface CommandOwner {
    * is read before anything else is submitted.
    */
   onCommand(slot: CommandSlot): void;
+  /** After `drop` said false: nothing refers to the command's data any more. Only for who calls it. */
+  onDropped?(slot: CommandSlot): void;
 }
 
 /** How far a command is. */
@@ -65,6 +67,10 @@ export class CommandSlot implements Tagged {
   sends = 0;
   /** A data digest was wrong. */
   corrupted = false;
+  /** Data in: nobody wants it any more, what still comes of it is dropped. */
+  dropped = false;
+  /** Its owner is to be told as soon as nothing refers to its data. */
+  dropAwaited = false;
   /** C2HData with LAST_PDU was seen, with SUCCESS. */
   last = false;
   success = false;
@@ -117,6 +123,8 @@ export class CommandSlot implements Tagged {
     this.r2ts = 0;
     this.sends = 0;
     this.corrupted = false;
+    this.dropped = false;
+    this.dropAwaited = false;
     this.last = false;
     this.success = false;
     this.startedAt = now;

@@ -15,6 +15,8 @@ export interface ConnectionOwner {
   onPdu(type: number, place: number, dataBytes: number): void;
   /** The payload of `receiveData` is there. `intact` is false if its digest was wrong; the connection goes on. */
   onData(cookie: number, intact: boolean): void;
+  /** After `dropData` said false: nothing refers to that place any more. Only for who calls it. */
+  onDropped?(cookie: number): void;
   /** The memory of the payload that was queued with `cookie` is free of the send (once for each `queueWithData`). */
   onSent(cookie: number): void;
   /** `reserve` returned -1 before and may succeed now. */

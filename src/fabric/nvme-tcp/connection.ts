@@ -12,6 +12,7 @@
  * connection may be opened again. A connection that broke or was aborted takes PDUs no more (`reserve` returns -1).
  */
 import { assert } from '../../base/assert.ts';
+import { errno } from '../../native/errno.ts';
 import type { Address, Io, Socket, SocketOwner, Task, Timer } from '../../io/contract.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import {
@@ -39,6 +40,12 @@ const phase = { idle: 0, connecting: 1, handshake: 2, ready: 3, terminating: 4, 
  * begins only with the abort.
  */
 const terminationMs = 100;
+/**
+ * How long an interrupted receive may take to come back. It takes one round through the kernel; a connection where it
+ * does not is given up, because somebody waits for the memory.
+ */
+const dropMs = 10;
+
 export class Connection implements SocketOwner, PduSink, Task {
   readonly role: Role;
   owner: ConnectionOwner;
@@ -66,6 +73,8 @@ export class Connection implements SocketOwner, PduSink, Task {
   #phase: number = phase.idle;
   #resuming = false;
   #termination = false;
+  /** Whose payload is dropped once the receive into it is back; -1: nobody's. */
+  #dropping = -1;
 
   constructor(io: Io, role: Role, owner: ConnectionOwner, options: ConnectionOptions = {}) {
     this.role = role;
@@ -214,6 +223,20 @@ export class Connection implements SocketOwner, PduSink, Task {
     this.#resume();
   }
 
+  /**
+   * The payload that `receiveData` named by `cookie` is not wanted any more; `onData` comes all the same. True: nothing is
+   * written to its place from now on. False: a receive into it is under way and is ended early; `onDropped(cookie)`
+   * follows, or `onDetached` if the connection ends.
+   */
+  dropData(cookie: number): boolean {
+    if (this.#phase !== phase.ready) return this.#phase === phase.idle;
+    if (this.#receiver.dropData(cookie)) return true;
+    this.#dropping = cookie;
+    this.#timer.arm(dropMs);
+    this.#socket?.interruptReceive();
+    return false;
+  }
+
   /** The payload of the PDU given to `onPdu` is dropped; no `onData` follows. */
   discardData(): void {
     this.#receiver.discardData();
@@ -265,6 +288,10 @@ export class Connection implements SocketOwner, PduSink, Task {
 
   onReceived(result: number): void {
     if (this.#phase === phase.ending || this.#phase === phase.idle) return;
+    if (this.#dropping >= 0 && (result > 0 || result === -errno.ECANCELED)) {
+      this.#received(Math.max(result, 0));
+      return;
+    }
     if (result <= 0) {
       this.errno = result;
       if (this.#phase === phase.terminating) this.abort();
@@ -273,6 +300,16 @@ export class Connection implements SocketOwner, PduSink, Task {
       return;
     }
     this.#receiver.received(result);
+    this.#receive();
+  }
+
+  /** The receive into a payload that is dropped came back: told before anything that follows from its bytes. */
+  #received(bytes: number): void {
+    const cookie = this.#dropping;
+    this.#dropping = -1;
+    if (this.#phase === phase.ready) this.#timer.disarm();
+    this.owner.onDropped?.(cookie);
+    this.#receiver.received(bytes);
     this.#receive();
   }
 
@@ -407,13 +444,14 @@ export class Connection implements SocketOwner, PduSink, Task {
       this.abort();
       return;
     }
-    if (this.#phase !== phase.connecting && this.#phase !== phase.handshake) return;
+    const isDropping = this.#phase === phase.ready && this.#dropping >= 0;
+    if (!isDropping && this.#phase !== phase.connecting && this.#phase !== phase.handshake) return;
     if (this.#io.slip > 0) {
       // We stood still ourselves: the answer may have been here all the time.
-      this.#timer.arm(this.#options.handshakeMs);
+      this.#timer.arm(isDropping ? dropMs : this.#options.handshakeMs);
       return;
     }
-    this.#break(breakage.handshakeTimeout);
+    this.#break(isDropping ? breakage.lost : breakage.handshakeTimeout);
   }
 
   #reset(): void {
@@ -425,6 +463,7 @@ export class Connection implements SocketOwner, PduSink, Task {
     this.fes = 0;
     this.fei = 0;
     this.#termination = false;
+    this.#dropping = -1;
     const { maxData, maxH2cData, maxInCapsule } = this.#options;
     this.#rules.initialized = false;
     this.#rules.digests = 0;

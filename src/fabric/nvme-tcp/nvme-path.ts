@@ -56,6 +56,10 @@ export class NvmePath implements NativePath {
     this.#queue.submit(this, part);
   }
 
+  detach(part: Part): boolean {
+    return this.#queue.detach(part);
+  }
+
   /** For the queue pair: a command of this path is under way. */
   commandTaken(bytes: number): void {
     this.inFlight += 1;

@@ -48,6 +48,8 @@ const directBytes = 8 * 1024;
  * little of that payload has to be copied.
  */
 const peekBytes = 4 * 1024;
+/** The place of a payload that is dropped. */
+export const nowhere = -1;
 
 export class PduReceiver {
   /** What `plan` asks for. */
@@ -70,9 +72,10 @@ export class PduReceiver {
   #dataBytes = 0;
   #dataDone = 0;
   #dataDigested = false;
-  /** Where the payload goes; -1: nowhere. */
-  #dataPlace = -1;
-  #dataCookie = 0;
+  /** Where the payload goes, or `nowhere`. */
+  #dataPlace = nowhere;
+  /** Who is told of its end; -1: nobody. */
+  #dataCookie = -1;
   #direct = false;
   #peek = false;
   /** It is taking bytes apart: an answer to `onPdu` comes from inside. */
@@ -94,7 +97,8 @@ export class PduReceiver {
     this.#tail = 0;
     this.#headerAt = 0;
     this.#headerBytes = 0;
-    this.#dataPlace = -1;
+    this.#dataPlace = nowhere;
+    this.#dataCookie = -1;
     this.#direct = false;
     this.#peek = false;
   }
@@ -160,7 +164,10 @@ export class PduReceiver {
     this.parse();
   }
 
-  /** The owner's answer to `onPdu`: the payload goes to `place`. `cookie` comes back in `onData`. */
+  /**
+   * The owner's answer to `onPdu`: the payload goes to `place`, or `nowhere`: then its digest is not looked at. `cookie`
+   * (0 or more) comes back in `onData`.
+   */
   receiveData(place: number, cookie: number): void {
     assert(this.#state === state.waiting, 'no payload waits for a place');
     this.#dataPlace = place;
@@ -170,9 +177,18 @@ export class PduReceiver {
 
   /** The owner's answer to `onPdu`: the payload is dropped; its digest is not looked at, and no `onData` follows. */
   discardData(): void {
-    assert(this.#state === state.waiting, 'no payload waits for a place');
-    this.#dataPlace = -1;
-    this.#state = state.data;
+    this.receiveData(nowhere, -1);
+  }
+
+  /**
+   * The rest of the payload that `receiveData` named by `cookie` is dropped, if it is the one that arrives now; `onData`
+   * comes as before. True: nothing is written to its place any more. False: a receive into it is under way, and has to
+   * come back first.
+   */
+  dropData(cookie: number): boolean {
+    if (this.#dataCookie !== cookie || (this.#state !== state.data && this.#state !== state.digest)) return true;
+    this.#dataPlace = nowhere;
+    return !this.#direct;
   }
 
   /** Goes on with what is in the buffer: after a place was named from outside `onPdu`. */
@@ -261,7 +277,7 @@ export class PduReceiver {
       return true;
     }
     this.#state = state.common;
-    if (this.#dataPlace >= 0) this.#sink.onData(this.#dataCookie, true);
+    if (this.#dataCookie >= 0) this.#sink.onData(this.#dataCookie, true);
     return true;
   }
 
@@ -270,10 +286,9 @@ export class PduReceiver {
     const received = view.getUint32(this.#buffer + this.#head, true);
     this.#head += digestBytes;
     this.#state = state.common;
-    if (this.#dataPlace >= 0) {
-      const intact = crc32c(u8, this.#dataPlace, this.#dataBytes) === received;
-      this.#sink.onData(this.#dataCookie, intact);
-    }
+    const place = this.#dataPlace;
+    const intact = place === nowhere || crc32c(u8, place, this.#dataBytes) === received;
+    if (this.#dataCookie >= 0) this.#sink.onData(this.#dataCookie, intact);
     return true;
   }
 

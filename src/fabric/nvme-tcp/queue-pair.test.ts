@@ -152,6 +152,78 @@ test('C2HData in pieces, with SUCCESS in the last, ends a read', async () => {
   for (let i = 0; i < 16384; i += 1) assert.equal(made.host.memory.u8[part.buffer + i], i & 0xff);
 });
 
+/** A read whose data nobody wants any more, once the controller has sent `before` bytes of it. */
+async function dropped(before: number, digests: number): Promise<{ made: Stage; cid: number; at: number }> {
+  const made = await stage(6, digests);
+  const part = made.submit(op.read, 262144, 5);
+  await made.seen(1);
+  const cid = made.cid(0);
+  if (before > 0) made.target.sendData(cid, 0, before, 0);
+  await made.world.pass(5);
+  assert.equal(made.path.detach(part), true, 'nothing is being received');
+  // Somebody else's from here on.
+  made.host.memory.u8.fill(0x11, part.buffer, part.buffer + 262144);
+  return { made, cid, at: part.buffer };
+}
+
+function isUntouched(made: Stage, at: number): boolean {
+  return made.host.memory.u8.subarray(at, at + 262144).every((byte) => byte === 0x11);
+}
+
+for (const [before, digests] of [
+  [0, 0],
+  [100_000, 3],
+] as const) {
+  test(`a read that was detached after ${before} bytes receives into its buffer no more, and ends as any other`, async () => {
+    const { made, cid, at } = await dropped(before, digests);
+    made.target.sendData(cid, before, 262144 - before - 4096, 0);
+    made.target.sendData(cid, 262144 - 4096, 4096, pduFlag.lastPdu | pduFlag.success);
+    await made.world.run({ until: () => made.ended.length === 1 });
+    assert.equal(made.lost, breakage.none);
+    assert.ok(isUntouched(made, at));
+    const next = made.submit(op.read, 4096);
+    await made.seen(2);
+    made.target.sendData(made.cid(1), 0, 4096, pduFlag.lastPdu | pduFlag.success);
+    await made.world.run({ until: () => made.ended.length === 2 });
+    assert.equal(next.verdict, verdict.ok);
+  });
+}
+
+test('a read that is detached while its data is received: the receive is ended early, and told when it is over', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), fc.integer({ min: 0, max: 3 }), fc.boolean(), async (seed, digests, more) => {
+      const made = await stage(seed, digests);
+      const part = made.submit(op.read, 262144, 5);
+      await made.seen(1);
+      made.target.sendData(made.cid(0), 0, 262144, pduFlag.lastPdu | pduFlag.success);
+      const began = part.buffer + 262143;
+      const whole = made.host.memory.u8[began];
+      await made.world.pass(made.world.random.float());
+      if (made.ended.length > 0) return;
+      const atOnce = made.path.detach(part);
+      await made.world.run({ until: () => atOnce || made.let.length === 1 });
+      if (made.host.memory.u8[began] !== whole) return; // all of it had arrived
+      made.host.memory.u8.fill(0x11, part.buffer, part.buffer + 262144);
+      if (more) made.submit(op.read, 4096);
+      await made.world.run({ until: () => made.ended.length === 1 });
+      assert.equal(made.let.length, atOnce ? 0 : 1);
+      assert.ok(isUntouched(made, part.buffer));
+      assert.equal(made.lost, breakage.none);
+    }),
+    { numRuns: 100, includeErrorInReport: true },
+  );
+});
+
+test('a read that is detached on a connection that ends: told before it comes back', async () => {
+  const made = await stage(7);
+  const part = made.submit(op.read, 262144, 5);
+  await made.seen(1);
+  made.queue.abort(outcome.connectionLost);
+  assert.equal(made.path.detach(part), false);
+  await made.world.run({ until: () => made.ended.length === 1 });
+  assert.deepEqual(made.let, [part]);
+});
+
 /** What a controller may do wrong with one read (cid 0) and one R2T write (cid 1) under way, and the answer to it. */
 const wrongs: readonly (readonly [what: string, act: (made: Stage) => void, fatal: number])[] = [
   ['a response to nothing', (made) => made.target.respond(77, 0), fes.invalidHeaderField],

@@ -212,6 +212,13 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#queue.send(slot);
   }
 
+  /** See `NativePath.detach`. */
+  detach(part: Part): boolean {
+    const tag = this.#parts.indexOf(part);
+    assert(tag >= 0, 'a part is detached that is not under way');
+    return this.#queue.drop(this.#queue.slot(tag));
+  }
+
   // CommandWriter
 
   writeCommand(view: DataView, at: number, slot: CommandSlot): void {
@@ -252,6 +259,11 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     part.verdict = known;
     defined(this.#pathOf[slot.tag], 'a command without a path').commandEnded(slot.dataBytes);
     defined(part.owner, 'a part has nobody to come back to').onPart(part);
+  }
+
+  onDropped(slot: CommandSlot): void {
+    const part = this.#parts[slot.tag];
+    part?.owner?.onDetached?.(part);
   }
 
   #doubtAccess(): void {

@@ -1,4 +1,5 @@
 /** A controller's end of one I/O queue that does exactly what a test tells it, right or wrong. */
+import assert from 'node:assert/strict';
 import type { ListenerOwner, Socket, SocketOwner } from '../../io/contract.ts';
 import type { SimIo } from '../../io/sim/sim-io.ts';
 import { World } from '../../io/sim/world.ts';
@@ -157,6 +158,8 @@ export class Stage implements QueuePairListener, PartOwner {
   readonly queue: QueuePair;
   readonly path: NvmePath;
   readonly ended: Part[] = [];
+  /** Those whose buffer was let go of later than asked. */
+  readonly let: Part[] = [];
   lost: Breakage = breakage.none;
   lostCount = 0;
   open = false;
@@ -227,6 +230,10 @@ export class Stage implements QueuePairListener, PartOwner {
   }
   onPart(part: Part): void {
     this.ended.push(part);
+  }
+  onDetached(part: Part): void {
+    assert.ok(!this.ended.includes(part), 'a part was let go of after it had come back');
+    this.let.push(part);
   }
 
   submit(operation: Part['op'], length: number, salt = 0): Part {

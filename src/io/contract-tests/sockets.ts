@@ -76,6 +76,47 @@ export const socketTests: Record<string, ContractTest> = {
     await far.close();
   },
 
+  'a receive that is interrupted gives what is there, and the stream goes on behind it': async (bodies, random) => {
+    const { near, far } = await connectedPair(bodies);
+    const out = bodies.io.memory.allocate(100_000);
+    const into = bodies.other.memory.allocate(200_000);
+    const sent = fillRandom(bodies.io, random, out, 100_000);
+    const nothing = far.receive(into, 100_000, true);
+    await bodies.io.sleep(5);
+    far.socket.interruptReceive();
+    assert.equal(await nothing, -errno.ECANCELED);
+    far.socket.interruptReceive();
+
+    const some = far.receive(into, 100_000, true);
+    assert.equal(await near.send([{ place: out, length: 10_000 }]), 10_000);
+    await bodies.io.sleep(50);
+    far.socket.interruptReceive();
+    far.socket.interruptReceive();
+    const first = await some;
+    assert.equal(first, 10_000);
+
+    const rest = far.receive(into + first, 90_000, true);
+    await sendInPieces(near, random, out + 10_000, 90_000);
+    assert.equal(await rest, 90_000);
+    far.socket.interruptReceive();
+    assert.deepEqual(bodies.other.memory.u8.slice(into, into + 100_000), sent);
+    await Promise.all([near.abort(), far.abort()]);
+    bodies.other.memory.free(into);
+  },
+
+  'an abort that follows an interruption ends with onClosed alone': async (bodies) => {
+    const { near, far } = await connectedPair(bodies);
+    const place = bodies.io.memory.allocate(4096);
+    void near.receive(place, 4096, true);
+    await bodies.io.sleep(5);
+    near.calls.length = 0;
+    near.socket.interruptReceive();
+    await near.abort();
+    assert.deepEqual(near.calls, ['closed']);
+    bodies.io.memory.free(place);
+    await far.abort();
+  },
+
   'nobody listens: connect says ECONNREFUSED, and abort then ends the socket': async (bodies) => {
     const door = new Door(bodies.other);
     const address = await door.open(bodies.host);

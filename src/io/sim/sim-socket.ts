@@ -37,15 +37,20 @@ export class SimSocket implements Socket, PipeReader, PipeWriter, Opened {
   #receiveLength = 0;
   #receiveDone = 0;
   #receiveAll = false;
+  /** Receives so far, and the one that was to end early. */
+  #receives = 0;
+  #interrupted = 0;
   readonly #sendOperation: SendOperation;
   readonly #pump: Timer;
   readonly #patience: Timer;
   readonly #connectPatience: Timer;
   readonly #closing: Timer;
+  readonly #interrupting: Timer;
   readonly #connectDone: Completion = { reap: () => this.#reapConnect() };
   readonly #receiveReady: Completion = { reap: () => this.#reapReceive() };
   readonly #sendDone: Completion = { reap: () => this.#reapSend() };
   readonly #closeDone: Completion = { reap: () => this.#reapClose() };
+  readonly #interruptDone: Completion = { reap: () => this.#reapInterrupted() };
   #receiveQueued = false;
   #sendQueued = false;
 
@@ -58,6 +63,7 @@ export class SimSocket implements Socket, PipeReader, PipeWriter, Opened {
     this.#patience = events.make(() => this.#onPatience());
     this.#connectPatience = events.make(() => this.onAnswered(-errno.ETIMEDOUT));
     this.#closing = events.make(() => this.#body.complete(this.#closeDone));
+    this.#interrupting = events.make(() => this.#body.complete(this.#interruptDone));
     body.opened.add(this);
   }
 
@@ -109,6 +115,7 @@ export class SimSocket implements Socket, PipeReader, PipeWriter, Opened {
     assert(this.#usable, 'a receive before the connection stands');
     this.#body.memory.claim(this.#receiveClaim, 'receive', place, length, true);
     this.receiving = true;
+    this.#receives += 1;
     this.#receivePlace = place;
     this.#receiveLength = length;
     this.#receiveDone = 0;
@@ -121,6 +128,24 @@ export class SimSocket implements Socket, PipeReader, PipeWriter, Opened {
     if (this.#in.available === 0 && this.#in.ended === ending.none && this.#failure === 0) return;
     this.#receiveQueued = true;
     this.#body.complete(this.#receiveReady);
+  }
+
+  interruptReceive(): void {
+    if (!this.receiving || this.ending) return;
+    this.#interrupted = this.#receives;
+    this.#interrupting.arm(this.#body.core.between(0, LONGEST_CLOSE));
+  }
+
+  #reapInterrupted(): void {
+    // The receive it was meant for may have ended by itself, and another one have begun.
+    if (this.ending || !this.receiving || this.#interrupted !== this.#receives) return;
+    this.#endReceive(this.#receiveDone > 0 ? this.#receiveDone : -errno.ECANCELED);
+  }
+
+  #endReceive(result: number): void {
+    this.receiving = false;
+    this.#body.memory.release(this.#receiveClaim);
+    this.#owner?.onReceived(result);
   }
 
   /** Bytes are written to memory here, as late as possible: whoever looks earlier sees that nothing is there. */
@@ -136,10 +161,7 @@ export class SimSocket implements Socket, PipeReader, PipeWriter, Opened {
       this.#queueReceive();
       return;
     }
-    const result = this.#receiveDone > 0 ? this.#receiveDone : this.#failure;
-    this.receiving = false;
-    this.#body.memory.release(this.#receiveClaim);
-    this.#owner?.onReceived(result);
+    this.#endReceive(this.#receiveDone > 0 ? this.#receiveDone : this.#failure);
   }
 
   send(places: Int32Array, lengths: Int32Array, count: number): void {
@@ -246,6 +268,7 @@ export class SimSocket implements Socket, PipeReader, PipeWriter, Opened {
     this.#connectPatience.disarm();
     this.#patience.disarm();
     this.#pump.disarm();
+    this.#interrupting.disarm();
     this.#closing.arm(this.#body.core.between(0, LONGEST_CLOSE));
   }
 

@@ -70,6 +70,11 @@ export class UringSocket implements Socket, CompletionHandler, Task {
     this.#push(opcode.recv, this.#home.memory.base + place, length, 0, flags, token.receive);
   }
 
+  interruptReceive(): void {
+    // The kernel looks for it when this is handed over, so it can not meet the receive after this one.
+    if (this.receiving && !this.#ending) this.#cancel(token.receive);
+  }
+
   send(places: Int32Array, lengths: Int32Array, count: number): void {
     assert(!this.sending && !this.#ending, 'two sends at once, or one after the end');
     assert(count > 0 && count <= maxSegments, 'a send of too many segments');

@@ -135,6 +135,7 @@ describe('a choice costs the same for any number of paths, but for the depth of 
       key: null,
       tellsThroughputs: false,
       usesChance: false,
+      mayHedge: true,
     };
     assert.throws(() => judge(scan), /looks with/);
   });

@@ -11,4 +11,5 @@ export const failoverOnly: Selector = {
   key: null,
   tellsThroughputs: false,
   usesChance: false,
+  mayHedge: false,
 };

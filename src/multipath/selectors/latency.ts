@@ -20,6 +20,7 @@ export const latency: Selector = {
   key: null,
   tellsThroughputs: false,
   usesChance: true,
+  mayHedge: true,
 };
 
 function soonerOf(board: Board, a: number, b: number, now: number): number {

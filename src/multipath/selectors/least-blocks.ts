@@ -7,4 +7,5 @@ export const leastBlocks: Selector = {
   key: (board: Board, index: number) => board.bytesInFlight[index]!,
   tellsThroughputs: false,
   usesChance: false,
+  mayHedge: true,
 };

@@ -51,6 +51,10 @@ export class RigPath implements NativePath {
     this.parts.push(part);
     this.bytesInFlight += part.length;
   }
+
+  detach(): boolean {
+    return true;
+  }
 }
 
 /** Random bits of a seed, unless the test says which. */

@@ -10,4 +10,5 @@ export const queueDepth: Selector = {
   key: (board: Board, index: number) => board.inFlight[index]!,
   tellsThroughputs: false,
   usesChance: false,
+  mayHedge: true,
 };

@@ -15,4 +15,5 @@ export const roundRobin: Selector = {
   key: () => 0,
   tellsThroughputs: false,
   usesChance: false,
+  mayHedge: true,
 };

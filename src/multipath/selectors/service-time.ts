@@ -25,4 +25,5 @@ export const serviceTime: Selector = {
   key: (board: Board, index: number) => board.bytesInFlight[index]!,
   tellsThroughputs: true,
   usesChance: false,
+  mayHedge: true,
 };

@@ -11,4 +11,5 @@ export const weighted: Selector = {
   key: (board: Board, index: number) => board.dues[index]!,
   tellsThroughputs: false,
   usesChance: false,
+  mayHedge: true,
 };
