@@ -1,4 +1,6 @@
 /** An initiator and an array, a process each, and each reactor on a CPU of its own. */
+import type { ArrayOptions } from '../src/demo/array-thread.ts';
+import type { AttachOptions } from '../src/host/contract.ts';
 import type { DeviceView } from '../src/host/view.ts';
 import { namePrefix } from './leftovers.ts';
 import { cpus } from './machine.ts';
@@ -12,6 +14,15 @@ export interface FabricPair {
   readonly host: Subject;
   readonly array: Subject;
   readonly volume: DeviceView;
+  /** Takes both down before the run ends. */
+  readonly end: () => Promise<void>;
+}
+
+export interface PairOptions {
+  readonly array?: ArrayOptions;
+  readonly attach?: Partial<AttachOptions>;
+  /** Each reactor stays on a CPU of its own (default), or goes where the kernel puts it. */
+  readonly pinned?: boolean;
 }
 
 const fillPlan = { pattern: 'write', blockBytes: 131_072, depth: 16, milliseconds: 120_000 } as const;
@@ -19,24 +30,34 @@ const fillPlan = { pattern: 'write', blockBytes: 131_072, depth: 16, millisecond
 let pairs = 0;
 
 /** Starts both, attaches the array's volume over `paths` paths, and writes it once. */
-export async function fabricPair(rig: Rig, paths: number, kernelDevice: 'fuse' | 'none'): Promise<FabricPair> {
-  const [first, second] = cpus();
-  const { subject: array } = await Subject.start('array', rig.cleanup);
+export async function fabricPair(
+  rig: Rig,
+  paths: number,
+  kernelDevice: 'fuse' | 'none',
+  more: PairOptions = {},
+): Promise<FabricPair> {
+  const [first, second] = more.pinned === false ? [] : cpus();
+  const { subject: array, end: endArray } = await Subject.start('array', rig.cleanup);
   const url = await array.call('array.start', {
-    options: { ports: paths, sizeBytes: rig.volumeBytes, blockBytes: 4096 },
+    options: { ports: paths, sizeBytes: rig.volumeBytes, blockBytes: 4096, ...more.array },
     ...(second === undefined ? {} : { cpu: second }),
   });
-  const { subject: host } = await Subject.start('causeway', rig.cleanup);
+  const { subject: host, end: endHost } = await Subject.start('causeway', rig.cleanup);
   await host.call('host.start', first === undefined ? {} : { cpus: [first] });
   pairs += 1;
-  const options = { name: `${namePrefix}pair-${pairs}`, kernelDevice, fuseTransport: 'uring' } as const;
+  const name = `${namePrefix}pair-${pairs}`;
+  const options: AttachOptions = { name, kernelDevice, fuseTransport: 'uring', isNew: true, ...more.attach };
   const volume = await host.call('host.attach', { urls: [url], options });
-  await fill(rig, host, volume.name);
-  return { host, array, volume };
+  await fill(volume.sizeBytes, host, volume.name);
+  const end = async (): Promise<void> => {
+    await endHost();
+    await endArray();
+  };
+  return { host, array, volume, end };
 }
 
-async function fill(rig: Rig, host: Subject, name: string): Promise<void> {
-  const requests = rig.volumeBytes / fillPlan.blockBytes;
+async function fill(bytes: number, host: Subject, name: string): Promise<void> {
+  const requests = bytes / fillPlan.blockBytes;
   const { completed, errors } = await host.call('host.generate', { name, plan: { ...fillPlan, requests } });
   if (errors > 0 || completed < requests) throw new Error(`the volume could not be filled: ${errors} writes failed`);
 }

@@ -17,6 +17,7 @@ function options(device: string, workload: Workload, seconds: number): string[] 
     `--rw=${patterns[workload.pattern]}`,
     `--bs=${workload.blockBytes}`,
     `--iodepth=${workload.depth}`,
+    `--offset=${workload.offsetBytes ?? 0}`,
     // Which blocks were hit already costs fio time to remember and says nothing.
     '--norandommap',
     '--randrepeat=0',

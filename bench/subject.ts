@@ -10,6 +10,7 @@ import { type CausewayHost, type HostOptions, startHost } from '../src/host/host
 import { answerCall, type CallMessage, fromThread, type Methods } from '../src/host/rpc.ts';
 import type { ServedVolume } from '../src/host/served-volume.ts';
 import type { DeviceView } from '../src/host/view.ts';
+import type { SelectorName } from '../src/multipath/selector.ts';
 
 let host: CausewayHost | null = null;
 let array: ArrayHandle | null = null;
@@ -29,6 +30,11 @@ const methods = {
     return volume.view();
   },
   'host.detach': (name: string): Promise<void> => volumeOf(name).detach({ force: true }),
+  'host.view': async (name: string): Promise<DeviceView> => volumeOf(name).view(),
+  'host.selector': async ({ name, selector }: { name: string; selector: SelectorName }): Promise<void> => {
+    const { device } = volumeOf(name).source;
+    await defined(host, 'a host').callAll('volume.selector', () => ({ device, selector }));
+  },
   'host.generate': (order: { name: string; plan: GeneratorPlan }): Promise<GeneratorResult> => {
     const { device } = volumeOf(order.name).source;
     return defined(host, 'a host').lead.call<GeneratorResult>('generator.run', { device, plan: order.plan });
@@ -37,6 +43,8 @@ const methods = {
     array = await startArray(order.options, order.cpu);
     return array.url;
   },
+  'array.fault': (order: { name: string; args: readonly unknown[] }): Promise<unknown> =>
+    defined(array, 'an array').fault(order.name, order.args),
 } as const satisfies Methods;
 
 export type SubjectMethods = typeof methods;

@@ -5,6 +5,8 @@ export interface Workload {
   readonly pattern: 'random-read' | 'random-write' | 'read' | 'write';
   readonly blockBytes: number;
   readonly depth: number;
+  /** Where on the device it begins; at its start when left out. */
+  readonly offsetBytes?: number;
 }
 
 const kib = 1024;
