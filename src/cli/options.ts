@@ -134,6 +134,9 @@ export interface DeviceOptions {
   readonly hedgeAfter?: number;
   readonly flapLimit?: number;
   readonly ioTimeout?: number;
+  readonly tcpUserTimeout?: number;
+  readonly reconnectFirst?: number;
+  readonly reconnectLongest?: number;
   readonly keepAlive?: number;
   readonly quiesceTime?: number;
   readonly headerDigest?: boolean;
@@ -204,6 +207,17 @@ export function addDeviceOptions(command: Command): Command {
       'a command without an answer is called back; in vain, and its controller is reset',
       seconds('--io-timeout'),
     )
+    .option(
+      '--tcp-user-timeout <time>',
+      'a path whose peer acknowledges nothing for so long is lost',
+      seconds('--tcp-user-timeout'),
+    )
+    .option('--reconnect-first <time>', 'wait before a lost path is connected again', seconds('--reconnect-first'))
+    .option(
+      '--reconnect-longest <time>',
+      'what that wait grows to; it is never the last',
+      seconds('--reconnect-longest'),
+    )
     .option('--keep-alive <time>', 'keep-alive timeout of controllers', seconds('--keep-alive'))
     .option(
       '--quiesce-time <time>',
@@ -239,6 +253,9 @@ export function attachOptions(name: string, options: DeviceOptions): AttachOptio
       hedgeShare: options.hedge,
       hedgeAfter: options.hedgeAfter,
       ioTimeout: options.ioTimeout,
+      tcpUserTimeout: options.tcpUserTimeout,
+      reconnectFirst: options.reconnectFirst,
+      reconnectLongest: options.reconnectLongest,
       keepAlive: options.keepAlive,
       quiesceTime: options.quiesceTime,
       headerDigest: options.headerDigest,

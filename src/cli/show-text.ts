@@ -6,6 +6,7 @@ import type { GhostWrites } from '../multipath/options.ts';
 import type { PathLife } from '../multipath/path-life.ts';
 import { isSelectorName, selectors } from '../multipath/selector.ts';
 import { pathRank, pathStates } from '../multipath/state.ts';
+import { attemptText, fenceTimeText, reconnectText, timeoutsText } from './delays-text.ts';
 import { counted, printable, table } from './text.ts';
 
 function fact(name: string, value: string): string {
@@ -15,6 +16,10 @@ function fact(name: string, value: string): string {
 /** Microseconds for people; nothing has happened where it is 0. */
 function latency(microseconds: number): string {
   return microseconds > 0 ? formatDuration(microseconds / 1000) : '–';
+}
+
+function reasonOf({ reason, state }: PathView): string {
+  return reason === '' && pathRank(state) === 0 ? (pathStates[state]?.meaning ?? '') : reason;
 }
 
 export function pathTable(paths: readonly PathView[]): string[] {
@@ -50,7 +55,7 @@ export function pathTable(paths: readonly PathView[]): string[] {
         latency(counters.latencyMax),
         String(counters.errors),
         String(path.losses),
-        path.reason === '' && pathRank(path.state) === 0 ? (pathStates[path.state]?.meaning ?? '') : path.reason,
+        reasonOf(path) + attemptText(path.delays),
       ];
     }),
   );
@@ -144,6 +149,16 @@ export function filterText(name: string, reactors: readonly (readonly FilterRepo
   return lines.length > 0 ? lines : [`${name} has no filters`];
 }
 
+function delayFacts({ delays, paths }: DeviceView): string[] {
+  if (delays === null) return [];
+  const fence = fenceTimeText(paths);
+  return [
+    fact('time-outs', timeoutsText(delays, paths)),
+    fact('reconnects', reconnectText(delays)),
+    ...(fence === '' ? [] : [fact('fence by time', fence)]),
+  ];
+}
+
 export function showText(view: DeviceView): string[] {
   const live = view.paths.filter((path) => pathRank(path.state) > 0).length;
   const flags = [view.readOnly ? 'read-only' : 'read and write'];
@@ -173,6 +188,7 @@ export function showText(view: DeviceView): string[] {
     fact('multipath', `${view.selector}; ${waits}`),
     fact('path life', lifeText(view.life)),
     fact('hedged reads', hedgeText(view.life, view.selector)),
+    ...delayFacts(view),
     fact('ghost writes', ghostTexts[view.ghostWrites]),
     fact('array', `${view.paths[0]?.subsystem ?? ''}, namespace ${view.paths[0]?.nsid ?? ''}`),
     fact('paths', `${live} of ${view.paths.length} live`),

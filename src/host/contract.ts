@@ -39,8 +39,16 @@ export interface AttachOptions {
   readonly isNew?: boolean;
   /** Keep-alive timeout of controllers, milliseconds. */
   readonly keepAlive?: number;
-  /** Milliseconds after which a command without an answer condemns its controller. */
+  /**
+   * Milliseconds after which a command without an answer is called back (30000); 0: never. If that does not help, its
+   * controller is reset.
+   */
   readonly ioTimeout?: number;
+  /** TCP_USER_TIMEOUT, milliseconds that sent data may go unacknowledged (5000); 0: as the kernel likes. */
+  readonly tcpUserTimeout?: number;
+  /** First and longest wait before a lost path is connected again, milliseconds (200, 5000). There is no last attempt. */
+  readonly reconnectFirst?: number;
+  readonly reconnectLongest?: number;
   /** Bound for a fence by time where the array reports none, milliseconds. */
   readonly quiesceTime?: number;
   readonly headerDigest?: boolean;

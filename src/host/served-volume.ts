@@ -20,7 +20,7 @@ import { bounded } from './reactor-thread.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
 import type { StatisticsView } from './statistics-view.ts';
 import type { DeviceView, FenceView, HolderView, HostEvent } from './view.ts';
-import { mergedPathState, pathViews, sumCounters } from './volume-counters.ts';
+import { deviceDelays, mergedPathState, pathViews, sumCounters } from './volume-counters.ts';
 import type { AssociationView } from './volume-lead.ts';
 import type { VolumeEvent } from './volume-reactor.ts';
 import { viewStatistics } from './volume-statistics.ts';
@@ -177,7 +177,8 @@ export class ServedVolume implements Attachment {
       payloadBytes: this.#payloadBytes,
       pid: process.pid,
       since: this.#since.toISOString(),
-      paths: pathViews(source, this.#paths, this.#host.associations),
+      delays: deviceDelays(source, this.#host.associations),
+      paths: pathViews(source, this.#paths, this.#host.associations, this.#host.lead.clock),
       fences: this.#fences(quarantine),
       counters: sumCounters(
         source.statistics,

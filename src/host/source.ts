@@ -9,6 +9,7 @@ import { parseNvmeUrl } from '../fabric/nvme-tcp/url.ts';
 import type { BridgeMessage, BridgeOptions } from './bridge-device.ts';
 import type { AttachOptions } from './contract.ts';
 import { hostIdentity } from './host-identity.ts';
+import { pathTimes } from './path-times.ts';
 import { resolveName } from './resolve-name.ts';
 import type { OpenSource } from './open-source.ts';
 import type { AttachRequest } from './volume-lead.ts';
@@ -29,7 +30,7 @@ export type Source =
 /** The main thread's end of a bridge. */
 export type BridgeListener = (reactor: number, message: BridgeMessage) => void;
 
-/** @throws CausewayError `bad-url`, `name-not-resolved`, `invalid-size`, `no-host-identity` */
+/** @throws CausewayError `bad-url`, `name-not-resolved`, `invalid-size`, `invalid-argument`, `no-host-identity` */
 export async function parseSource(urls: readonly string[], options: AttachOptions): Promise<Source> {
   const [first] = urls;
   if (first === undefined) throw new CausewayError('bad-url', 'no URL was given');
@@ -99,6 +100,7 @@ async function parseTargets(
   }
   const digests =
     (options.headerDigest === true ? digestBit.header : 0) | (options.dataDigest === true ? digestBit.data : 0);
+  const times = pathTimes(options);
   const targets: AssociationOptions[] = [];
   const seen = new Set<string>();
   for (const one of parsed) {
@@ -116,10 +118,8 @@ async function parseTargets(
         ...(one.nsid === undefined ? {} : { nsids: [one.nsid] }),
         ...definedOnly({
           queueDepth: options.queueSize ?? one.queueSize,
-          katoMs: options.keepAlive,
-          ioTimeoutMs: options.ioTimeout,
-          quiesceMs: options.quiesceTime,
         }),
+        ...times,
       });
     }
   }

@@ -23,7 +23,34 @@ export interface PathView {
   readonly since: string;
   /** How often it was lost. */
   readonly losses: number;
+  readonly delays: PathDelays;
   readonly counters: PathCounters;
+}
+
+/** What depends on the path's controller, milliseconds; 0 as long as there was none. */
+export interface PathDelays {
+  /** Keep-alive timeout that the controller goes by. */
+  readonly keepAlive: number;
+  /** How long after its loss the controller may still execute something. */
+  readonly fence: number;
+  /** The array does not say so: `fence` is assumed, not guaranteed. */
+  readonly isFenceAssumed: boolean;
+  /** Until the next attempt to connect, where one is waited for; else -1. */
+  readonly nextAttempt: number;
+}
+
+/** Time-outs and delays of a device's paths, milliseconds. */
+export interface DeviceDelays {
+  /** Keep-alive timeout as asked for. */
+  readonly keepAlive: number;
+  /** A command without an answer is called back after that time, 0: never; and so much later its controller is reset. */
+  readonly ioTimeout: number;
+  readonly abortGrace: number;
+  /** How long what was sent may go unacknowledged; 0: as the kernel likes. */
+  readonly tcpUserTimeout: number;
+  /** Waits between attempts to connect grow from the first to the longest; there is no last one. */
+  readonly reconnectFirst: number;
+  readonly reconnectLongest: number;
 }
 
 export interface PathCounters {
@@ -118,6 +145,8 @@ export interface DeviceView {
   readonly noPathRetry: number;
   /** What decides when a path carries I/O again, or no more; milliseconds. */
   readonly life: PathLife;
+  /** null for a volume of this host. */
+  readonly delays: DeviceDelays | null;
   readonly reactors: number;
   /** Payload memory that this device takes, bytes. */
   readonly payloadBytes: number;

@@ -10,7 +10,7 @@ import {
 } from '../multipath/statistics.ts';
 import type { OpenSource } from './open-source.ts';
 import type { PathHistory } from './path-history.ts';
-import type { DeviceCounters, PathCounters, PathView } from './view.ts';
+import type { DeviceCounters, DeviceDelays, PathCounters, PathDelays, PathView } from './view.ts';
 import type { AssociationView } from './volume-lead.ts';
 
 const microseconds = 1000;
@@ -116,16 +116,38 @@ function pathCountersOf(statistics: readonly DeviceStatistics[], index: number):
   };
 }
 
+function pathDelays(view: AssociationView | undefined, now: number): PathDelays {
+  return {
+    keepAlive: view?.delays.keepAlive ?? 0,
+    fence: view?.fenceMs ?? 0,
+    isFenceAssumed: view?.delays.isFenceAssumed ?? false,
+    nextAttempt: view === undefined || view.retryAt === 0 ? -1 : Math.max(0, view.retryAt - now),
+  };
+}
+
+/** Of all paths: they are asked for alike. */
+export function deviceDelays(
+  source: OpenSource,
+  associations: ReadonlyMap<number, AssociationView>,
+): DeviceDelays | null {
+  const view = associations.get(source.associations[0] ?? -1);
+  if (view === undefined) return null;
+  const { keepAliveAsked, ioTimeout, abortGrace, tcpUserTimeout, reconnectFirst, reconnectLongest } = view.delays;
+  return { keepAlive: keepAliveAsked, ioTimeout, abortGrace, tcpUserTimeout, reconnectFirst, reconnectLongest };
+}
+
 /** What the main thread itself knows of a path. */
 export interface PathRemarks {
   readonly history: Pick<PathHistory, 'since' | 'losses'>;
   readonly reason: string;
 }
 
+/** @param now what the clock of the lead shows */
 export function pathViews(
   source: OpenSource,
   remarks: readonly PathRemarks[],
   associations: ReadonlyMap<number, AssociationView>,
+  now: number,
 ): PathView[] {
   return source.pathIds.map((id, index) => {
     const view = associations.get(source.associations[index] ?? -1);
@@ -143,6 +165,7 @@ export function pathViews(
       cntlid: view?.cntlid ?? -1,
       since: (remark?.history.since ?? new Date()).toISOString(),
       losses: remark?.history.losses ?? 0,
+      delays: pathDelays(view, now),
       counters: pathCountersOf(source.statistics, index),
     };
   });

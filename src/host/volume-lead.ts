@@ -9,10 +9,11 @@ import {
   type AssociationOptions,
   type AssociationState,
 } from '../fabric/nvme-tcp/association.ts';
-import type { FabricLead } from '../fabric/nvme-tcp/lead.ts';
 import { fenceTime } from '../fabric/nvme-tcp/fence.ts';
+import type { FabricLead } from '../fabric/nvme-tcp/lead.ts';
 import type { FenceKind, PathInfo } from '../fabric/nvme-tcp/messages.ts';
 import type { RefusedNamespace } from '../fabric/nvme-tcp/namespace-scan.ts';
+import { abortGrace } from '../fabric/nvme-tcp/queue-pair.ts';
 import type { Io } from '../io/contract.ts';
 
 export interface AttachRequest {
@@ -32,6 +33,20 @@ export interface PendingFence {
   readonly isAssumed: boolean;
 }
 
+/** Time-outs and delays of an association, milliseconds. */
+export interface AssociationDelays {
+  /** As asked for, and as the controller goes by it; 0 while that is not known. */
+  readonly keepAliveAsked: number;
+  readonly keepAlive: number;
+  readonly ioTimeout: number;
+  readonly abortGrace: number;
+  readonly tcpUserTimeout: number;
+  readonly reconnectFirst: number;
+  readonly reconnectLongest: number;
+  /** The array does not say how long a lost controller needs to stop: `fenceMs` is an assumption. */
+  readonly isFenceAssumed: boolean;
+}
+
 /** An association as people see it. Plain data. */
 export interface AssociationView {
   readonly association: number;
@@ -45,6 +60,9 @@ export interface AssociationView {
   readonly queues: number;
   /** How long after its loss this controller may still execute something, milliseconds; 0 while that is not known. */
   readonly fenceMs: number;
+  readonly delays: AssociationDelays;
+  /** When it connects again (of the lead's clock), while it waits; else 0. */
+  readonly retryAt: number;
   /** Fences that are waited for. */
   readonly fences: readonly PendingFence[];
 }
@@ -205,6 +223,19 @@ export class VolumeLead implements AssociationListener {
   }
 }
 
+function delaysOf({ ready, options }: Association): AssociationDelays {
+  return {
+    keepAliveAsked: options.katoMs,
+    keepAlive: ready?.katoMs ?? 0,
+    ioTimeout: options.ioTimeoutMs,
+    abortGrace: abortGrace(options.ioTimeoutMs),
+    tcpUserTimeout: options.userTimeoutMs,
+    reconnectFirst: options.reconnectFirstMs,
+    reconnectLongest: options.reconnectLongestMs,
+    isFenceAssumed: ready !== null && fenceTime(ready, options.quiesceMs).isAssumed,
+  };
+}
+
 function viewOf(association: Association): AssociationView {
   return {
     association: association.number,
@@ -216,6 +247,8 @@ function viewOf(association: Association): AssociationView {
     cntlid: association.ready?.cntlid ?? -1,
     queues: association.queues,
     fenceMs: association.ready === null ? 0 : fenceTime(association.ready, association.options.quiesceMs).milliseconds,
+    delays: delaysOf(association),
+    retryAt: association.retryAt,
     fences: association.fences.map(({ epoch, cntlid, dueAt, time }) => ({
       epoch,
       cntlid,

@@ -1,10 +1,13 @@
 /** What an array may answer or suffer while it is used, and what becomes of the requests: over real sockets. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'node:test';
 import { defined } from '../../src/base/assert.ts';
 import type { ErrorCode } from '../../src/base/errors.ts';
 import type { VerifierResult } from '../../src/host/verifier.ts';
+import { userTimeoutOf } from '../../src/native/socket-option.test.support.ts';
+import { peerAddress } from '../../src/native/sockets.ts';
 import { Direct } from '../support/direct.ts';
 import { requires } from '../support/requires.ts';
 import { type Scene, type SceneOptions, withScene } from '../support/scene.ts';
@@ -186,6 +189,28 @@ describe('controllers that end', needs, () => {
         await it.array.fault('openPort', [3]);
       });
       await it.until(15_000, 'all paths', () => livePorts(it).length === 4);
+    }));
+});
+
+describe('connections', needs, () => {
+  it('have the user timeout that was asked for, every one of them, and again after a loss', () =>
+    withScene(scene({ attach: { tcpUserTimeout: 3210 } }), async (it) => {
+      const ports = new Set(it.array.ports.map(({ address, port }) => `${address}:${port}`));
+      const timeouts = (): number[] =>
+        fs
+          .readdirSync('/proc/self/fd')
+          .map(Number)
+          .filter((fd) => {
+            const { host, port } = peerAddress(fd);
+            return ports.has(`${host}:${port}`);
+          })
+          .map(userTimeoutOf);
+      const both = 4 * (1 + it.host.reactors.length);
+      assert.deepEqual(timeouts(), new Array(both).fill(3210));
+      await it.array.fault('cutPort', [1]);
+      await it.until(5_000, 'the loss of the path', () => losses(it) === 1);
+      await it.until(10_000, 'all paths', () => livePorts(it).length === 4);
+      assert.deepEqual(timeouts(), new Array(both).fill(3210));
     }));
 });
 

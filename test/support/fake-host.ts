@@ -36,6 +36,7 @@ export function fakePath(number: number, changes: Partial<PathView> = {}): PathV
     cntlid: number,
     since: '2026-11-01T12:00:00.000Z',
     losses: 0,
+    delays: { keepAlive: 15_000, fence: 60_000, isFenceAssumed: true, nextAttempt: -1 },
     counters: noCounters,
     ...changes,
   };
@@ -61,6 +62,14 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
     ghostWrites: 'quarantine',
     noPathRetry: -1,
     life: pathLife({}),
+    delays: {
+      keepAlive: 15_000,
+      ioTimeout: 30_000,
+      abortGrace: 2000,
+      tcpUserTimeout: 5000,
+      reconnectFirst: 200,
+      reconnectLongest: 5000,
+    },
     reactors: 1,
     payloadBytes: 64 * 1024 ** 2,
     pid: 4242,

@@ -86,13 +86,21 @@ export interface AssociationOptions {
   readonly reconnectLongestMs?: number;
 }
 
-const associationDefaults = {
+/**
+ * Who notices what, and in which order. A peer that vanished (a cable, a switch, a machine without power) acknowledges
+ * nothing: TCP_USER_TIMEOUT ends the connection 5 s after the first byte that it does not acknowledge. By then TCP has sent
+ * it four times (0.2, 0.6, 1.4 and 3 s later), which outlasts a switch or bond that fails over, and still the loss is known
+ * well before the keep-alive timeout of 15 s. A peer whose kernel acknowledges everything while nobody reads it is not
+ * noticed by that: a keep-alive, sent every 5 s, goes without an answer for 10 s. One command that hangs while the others
+ * are answered has 30 s, as long as a host may take to ask a disk again.
+ */
+export const associationDefaults = {
   digests: 0,
   queueDepth: 128,
   katoMs: 15_000,
   ioTimeoutMs: 30_000,
   adminTimeoutMs: 10_000,
-  userTimeoutMs: 10_000,
+  userTimeoutMs: 5_000,
   handshakeMs: 5_000,
   quiesceMs: 30_000,
   reconnectFirstMs: 200,
@@ -129,6 +137,8 @@ export class Association {
   readonly options: Required<Omit<AssociationOptions, 'nsids'>> & Pick<AssociationOptions, 'nsids'>;
   state: AssociationState = 'idle';
   epoch = 0;
+  /** When it connects again (of the lead's clock), while it waits; else 0. */
+  retryAt = 0;
   /** Why it is not live; of the last life. */
   error: CausewayError | null = null;
   /** Fences that are not there yet, oldest first. */
@@ -253,21 +263,27 @@ export class Association {
       await this.#tearDown(life);
       this.#attempted.resolve(life.error);
       if (this.#closing) break;
+      this.retryAt = io.clock.now() + this.#delay();
       this.#move('waiting');
       await this.#pause();
+      this.retryAt = 0;
     }
     await this.#finish();
   }
 
   /** Jittered exponential backoff, so that many hosts do not come back to an array all at once. */
-  async #pause(): Promise<void> {
-    const { io } = this.#home;
+  #delay(): number {
     const { reconnectFirstMs, reconnectLongestMs } = this.options;
     const doublings = Math.min(Math.max(0, this.#failures - 1), 20);
     const longest = Math.min(reconnectLongestMs, reconnectFirstMs * 2 ** doublings);
+    return longest * (0.5 + this.#home.io.random.float() / 2);
+  }
+
+  async #pause(): Promise<void> {
+    const { io } = this.#home;
     const retryNow = io.deferred<void>();
     this.#retryNow = retryNow;
-    void io.sleep(longest * (0.5 + io.random.float() / 2)).then(() => retryNow.resolve());
+    void io.sleep(this.retryAt - io.clock.now()).then(() => retryNow.resolve());
     await retryNow.promise;
     this.#retryNow = null;
   }

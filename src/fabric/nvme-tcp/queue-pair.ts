@@ -73,6 +73,11 @@ const doubtIntervalMs = 100;
  */
 const longestGraceMs = 2_000;
 
+/** What a command has left after this I/O timeout, milliseconds. */
+export function abortGrace(timeoutMs: number): number {
+  return Math.min(timeoutMs, longestGraceMs);
+}
+
 const purpose = { part: 0, connect: 1 } as const;
 
 export class QueuePair implements CommandQueueListener, CommandWriter, CommandOwner, Task {
@@ -113,7 +118,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#ranges = io.memory.allocate(options.depth * dsmRangeBytes, 64);
     this.#queue = new CommandQueue(io, this, this, {
       ...options,
-      graceMs: Math.min(options.timeoutMs, longestGraceMs),
+      graceMs: abortGrace(options.timeoutMs),
       shortData: false,
     });
   }
