@@ -57,6 +57,8 @@ export class Part {
   /** Place of this part's payload in the reactor's memory. */
   buffer = 0;
   path: NativePath | null = null;
+  /** A path has it. Kept by the owner. */
+  underWay = false;
   /** Which life of the path's controller it was sent to; a fence speaks of one life. */
   epoch = 0;
   startedAt = Number.NaN;

@@ -100,7 +100,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     );
     this.#alarm = new Alarm(io, () => this.#onTimer());
     this.#ghosts = new Ghosts(io, options, this.statistics, this.#alarm);
-    this.#watch = new PathWatch(io, options, this.paths, this.statistics, this.#alarm);
+    this.#watch = new PathWatch(io, options, parts, this.paths, this.statistics, this.#alarm);
     this.#stranded = new Stranded(this.statistics, options.noPathRetry ?? -1);
   }
 
@@ -303,6 +303,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     part.pathIndex = index;
     part.startedAt = this.#io.clock.now();
     path.submit(part);
+    part.underWay = true;
     this.#watch.sent(index, part.startedAt, path.inFlight);
     if (part.op !== op.read) return;
     const look = this.#hedger.sent(part);
@@ -313,6 +314,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   onPart(part: Part): void {
     const member = this.paths.member(part.pathIndex);
     const took = this.#io.clock.now() - part.startedAt;
+    part.underWay = false;
     this.statistics.countPart(part, member.base, took, member.path.inFlight);
     this.paths.answered(part, took);
     member.ended = (member.ended + 1) | 0;

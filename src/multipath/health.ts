@@ -1,14 +1,17 @@
 /**
- * Which paths are suspect: commands lie on them and nothing comes back, while something does come back over others. A
- * suspect path gets no new I/O as long as a better one lives; it is judged by its keep-alive and I/O timeouts as before.
- * Where nothing comes back over any path it is the array, or we ourselves, and no path is suspect.
+ * Which paths are suspect: commands lie on them and nothing comes back, or one of them has been lying there for much longer
+ * than any on the others, while something does come back over others. A suspect path gets no new I/O as long as a better
+ * one lives; it is judged by its keep-alive and I/O timeouts as before. Where nothing comes back over any path it is the
+ * array, or we ourselves, and no path is suspect; where all paths have old commands it is the array too.
  *
- * No command is looked at for this: a look now and then compares how many have ended.
+ * Nothing is done for this while commands come and go: a look now and then compares how many have ended, and how old those
+ * under way are.
  */
+import type { Part } from '../fabric/contract.ts';
 import type { Member } from './member.ts';
 
 export interface HealthOptions {
-  /** Nothing came back for so long, milliseconds; 0: no path is ever suspect. */
+  /** Nothing came back for so long, or not the oldest command; milliseconds. 0: no path is ever suspect. */
   readonly suspectAfter?: number;
 }
 
@@ -17,14 +20,22 @@ export const defaultSuspectAfter = 300;
 const looks = 3;
 /** A path stays suspect for so long after something came back over it, or after nothing was left on it. Milliseconds. */
 const calmTime = 2_000;
+/** A path's oldest command is suspect if it is so many times as old as the oldest on any other path that answers. */
+const contrast = 4;
 
 export class Health {
   readonly #suspectAfter: number;
   /** When the next look is due; 0: nothing is under way that would need one. */
   #nextAt = Number.NaN; // starts as a double, so that the field's representation never changes
   #lastAt = Number.NaN;
+  /** Ages count from here at the earliest: moved by our own stalls. */
+  #judgeFrom = Number.NaN;
+  readonly #parts: readonly Part[];
 
-  constructor(options: HealthOptions) {
+  /** @param parts those that can be under way */
+  constructor(options: HealthOptions, parts: readonly Part[]) {
+    this.#parts = parts;
+    this.#judgeFrom = 0;
     this.#suspectAfter = options.suspectAfter ?? defaultSuspectAfter;
     this.#nextAt = 0;
     this.#lastAt = 0;
@@ -55,33 +66,59 @@ export class Health {
     // We ourselves stood still: nobody could have answered, so nobody is judged by this look.
     const stalled = now - this.#lastAt > 2 * this.#interval + 50;
     this.#lastAt = now;
+    if (stalled) this.#judgeFrom = now;
     let moving = false;
     let needed = false;
     for (const member of members) {
       if (member === undefined) continue;
-      const moved = member.ended !== member.endedBefore;
+      member.moved = member.ended !== member.endedBefore;
       member.endedBefore = member.ended;
-      if (moved || stalled || member.path.inFlight === 0 || !member.open) member.quietSince = now;
-      if (moved) moving = true;
+      if (member.moved || stalled || member.path.inFlight === 0 || !member.open) member.quietSince = now;
+      if (member.moved) moving = true;
       if (member.path.inFlight > 0 || member.suspect) needed = true;
     }
-    for (const member of members) if (member !== undefined) this.#judge(member, now, moving, changed);
+    this.#findOldest(members, now);
+    for (const member of members) {
+      if (member === undefined) continue;
+      const isBehind = member.oldest >= this.#suspectAfter && member.oldest >= contrast * oldestBeside(member, members);
+      this.#judge(member, now, isBehind, moving, changed);
+    }
     this.#nextAt = needed ? now + this.#interval : 0;
     return needed ? this.#nextAt : Number.POSITIVE_INFINITY;
   }
 
-  #judge(member: Member, now: number, othersMove: boolean, changed: (member: Member) => void): void {
+  #findOldest(members: readonly (Member | undefined)[], now: number): void {
+    for (const member of members) if (member !== undefined) member.oldest = 0;
+    for (const { underWay, pathIndex, startedAt } of this.#parts) {
+      const member = underWay ? members[pathIndex] : undefined;
+      if (member === undefined) continue;
+      const age = now - Math.max(startedAt, this.#judgeFrom);
+      if (age > member.oldest) member.oldest = age;
+    }
+  }
+
+  #judge(member: Member, now: number, isBehind: boolean, othersMove: boolean, changed: (member: Member) => void): void {
     const isQuiet = now - member.quietSince >= this.#suspectAfter;
-    if (isQuiet && othersMove) {
+    if ((isQuiet || isBehind) && othersMove) {
       member.calmSince = now;
       if (member.suspect) return;
       member.suspect = true;
     } else {
       // As long as commands lie on it without an answer it is not trusted, whatever the others do.
-      if (isQuiet) member.calmSince = now;
+      if (isQuiet || member.oldest >= this.#suspectAfter) member.calmSince = now;
       if (!member.suspect || now - member.calmSince < calmTime) return;
       member.suspect = false;
     }
     changed(member);
   }
+}
+
+/** The oldest command on the other paths that answer and are not suspect themselves; infinite where no other answers. */
+function oldestBeside(member: Member, members: readonly (Member | undefined)[]): number {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const other of members) {
+    if (other === undefined || other === member || !other.moved || other.suspect) continue;
+    oldest = oldest === Number.POSITIVE_INFINITY ? other.oldest : Math.max(oldest, other.oldest);
+  }
+  return oldest;
 }

@@ -37,9 +37,13 @@ export class Member implements PathFacts {
   /** Parts that came back over it, as a number that wraps; and what that was at the last look. */
   ended = 0;
   endedBefore = 0;
+  /** Something came back over it between the last two looks. */
+  moved = false;
   /** Since when commands have been lying on it and none came back; milliseconds of the reactor's clock. */
   quietSince = Number.NaN;
   calmSince = Number.NaN;
+  /** How long the oldest command on it has been under way, as of the last look; milliseconds. */
+  oldest = Number.NaN;
   state: PathState = 'connecting';
   #seenOpen = false;
   readonly statistics: DeviceStatistics;
@@ -54,6 +58,7 @@ export class Member implements PathFacts {
     this.comebacks = new Comebacks(comebacks);
     this.quietSince = 0;
     this.calmSince = 0;
+    this.oldest = 0;
   }
 
   /** Takes over what was said of the path that was in its place, and what waits for it. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { op } from '../block/request.ts';
+import { verdict } from '../fabric/contract.ts';
 import { bench, type Bench, lose, lostRead } from './bench.test.support.ts';
 import type { MultipathOptions } from './options.ts';
 
@@ -130,6 +131,38 @@ describe('suspicion', () => {
     const off = bench(2, { ...look, suspectAfter: 0 });
     await silence(off, 1000, [0]);
     assert.deepEqual(states(off), ['live-optimized', 'live-optimized']);
+    // One command lies there, but no other path has anything to show that this is unusual.
+    const alone = bench(2, { ...look, selector: 'failover-only' });
+    alone.start(op.write, 0, block);
+    alone.paths[0]!.taken.splice(0);
+    await silence(alone, 1000, []);
+    assert.deepEqual(states(alone), ['live-optimized', 'live-optimized']);
+  });
+
+  it('falls on a path where one command lies while all others are answered, until that one is', async () => {
+    const one = bench(2, look);
+    one.start(op.write, 0, block);
+    const [stuck] = one.paths[0]!.taken.splice(0);
+    assert.ok(stuck);
+    await silence(one, 250, []);
+    assert.equal(states(one)[0], 'live-optimized');
+    await silence(one, 300, []);
+    assert.deepEqual(states(one), ['suspect', 'live-optimized']);
+    await silence(one, 3000, []);
+    assert.equal(states(one)[0], 'suspect');
+    stuck.verdict = verdict.ok;
+    stuck.owner?.onPart(stuck);
+    await silence(one, 2500, []);
+    assert.equal(states(one)[0], 'live-optimized');
+  });
+
+  it('falls on nobody where commands lie on all paths alike', async () => {
+    const one = bench(2, look);
+    one.start(op.write, 0, block);
+    one.start(op.write, 2 * block, block);
+    for (const path of one.paths) assert.equal(path.taken.splice(0).length, 1);
+    await silence(one, 3000, []);
+    assert.deepEqual(states(one), ['live-optimized', 'live-optimized']);
   });
 
   it('does not keep I/O from the only path', async () => {

@@ -2,6 +2,7 @@
  * What becomes of the paths of a device on one reactor while time passes: facts that changed, pauses after errors,
  * probation and suspicion that begin and end. It changes which paths are chosen; what is sent over them is the device's.
  */
+import type { Part } from '../fabric/contract.ts';
 import type { Io } from '../io/contract.ts';
 import type { Alarm } from './alarm.ts';
 import { Health } from './health.ts';
@@ -27,13 +28,21 @@ export class PathWatch {
     this.refresh(member);
   };
 
-  constructor(io: Io, options: MultipathOptions, paths: PathSet, statistics: DeviceStatistics, alarm: Alarm) {
+  /** @param parts all parts of the device */
+  constructor(
+    io: Io,
+    options: MultipathOptions,
+    parts: readonly Part[],
+    paths: PathSet,
+    statistics: DeviceStatistics,
+    alarm: Alarm,
+  ) {
     this.#io = io;
     this.#options = options;
     this.#paths = paths;
     this.#statistics = statistics;
     this.#alarm = alarm;
-    this.#health = new Health(options);
+    this.#health = new Health(options, parts);
   }
 
   /** The facts of a path changed: its state may have, too. */

@@ -26,7 +26,7 @@ export const pathStates = {
   suspect: {
     carries: 4,
     meaning:
-      'Commands lie on it without an answer while other paths answer; I/O goes here only while no other is left.',
+      'Commands lie on it without an answer, or one for much longer than on others, while other paths answer; I/O goes here only while no other is left.',
     setBy: 'multipath, from what came back over each path; ends a while after it answers again',
   },
   inaccessible: {
