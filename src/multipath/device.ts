@@ -175,6 +175,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
           continue;
         }
         this.statistics.endHold(part, this.#io.clock.now());
+        this.#ghosts.released(part);
         this.#again.push(part);
       }
     }

@@ -64,12 +64,12 @@ export class GhostGate {
   }
 
   /**
-   * It was lost with this life of its controller. False if there is no room in the quarantine: then it has to be held
-   * until the fence.
+   * It was lost with this life of its controller. False if there is no room in the quarantine: then it is under way until
+   * the fence, and has to be held so long.
    */
   lost(slot: number, start: number, length: number, controller: number, epoch: number, owner: number): boolean {
     const kept = this.#quarantine.put(start, length, controller, epoch, owner);
-    this.#writes.leave(slot);
+    if (kept) this.#writes.leave(slot);
     return kept;
   }
 

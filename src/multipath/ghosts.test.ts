@@ -6,6 +6,7 @@ import { status } from '../block/status.ts';
 import { verdict } from '../fabric/contract.ts';
 import { bench, type Bench, ghost, lose } from './bench.test.support.ts';
 import { GhostGate, ghostGateBytes } from './ghost-gate.ts';
+import { nobody, quarantineEntries } from './quarantine.ts';
 import { deviceCounter } from './statistics.ts';
 
 const KIB = 1024;
@@ -155,6 +156,36 @@ describe('a write of unknown outcome', () => {
     one.start(op.write, 0, block);
     one.device.fenced(one.paths[lost]!.controller, 1);
     assert.equal(underWay(one), 1);
+  });
+
+  it('is known to whoever finds the gate of a killed program, held or not, until nothing can execute it any more', async () => {
+    const range = [{ start: 0, length: block }];
+    for (const [ghostWrites, entries] of [
+      ['quarantine', 0],
+      ['strict', 0],
+      ['quarantine', quarantineEntries],
+    ] as const) {
+      const memory = new ArrayBuffer(ghostGateBytes(1));
+      const gate = new GhostGate(memory);
+      // Elsewhere, so that nothing of it is in the way; if there is no room in the quarantine the write is held as well.
+      for (let index = 1; index <= entries; index += 1) gate.keep(index * block, block, 9, 1, nobody);
+      const left = (): unknown[] => new GhostGate(memory).remains().filter(({ start }) => start === 0);
+      const one = bench(2, { ghostWrites, gate });
+      one.start(op.write, 0, block);
+      assert.deepEqual(left(), range, `${ghostWrites}: under way`);
+      const lost = pathWith(one, 0);
+      lose(one, lost, ghost);
+      const isHeld = ghostWrites === 'strict' || entries > 0;
+      assert.equal(one.device.statistics.get(deviceCounter.held), isHeld ? 1 : 0);
+      assert.deepEqual(left(), isHeld ? range : [...range, ...range], `${ghostWrites}: lost`);
+      if (!isHeld) one.paths[1 - lost]!.answerAll();
+      one.device.fenced(one.paths[lost]!.controller, 1);
+      assert.deepEqual(left(), isHeld ? range : [], `${ghostWrites}: after the fence`);
+      one.paths[1 - lost]!.answerAll();
+      await one.settle();
+      assert.deepEqual(one.ended, [[0, status.ok]]);
+      assert.deepEqual(left(), [], `${ghostWrites}: answered`);
+    }
   });
 
   it('that was held and finds no path after its fence waits no longer than a request may', async () => {

@@ -64,7 +64,10 @@ export class Ghosts {
     if (changesData(part.op)) this.#gate.ended(part.index);
   }
 
-  /** What becomes of a part that failed; if it is a ghost, it is seen to that it can do no harm. */
+  /**
+   * What becomes of a part that failed; if it is a ghost, it is seen to that it can do no harm. One that is held stays
+   * among the writes under way: if this program is killed, its successor has to know of it (docs/ghost-writes.md).
+   */
   fateOf(part: Part, job: Job, controller: number): Fate {
     if (this.mode === 'none' || !this.#isGhost(part, controller)) {
       this.ended(part);
@@ -72,12 +75,15 @@ export class Ghosts {
     }
     if (this.mode === 'quarantine') {
       if (job.owner === nobody) job.owner = this.#gate.newOwner();
-      return fateOf(part, !this.#put(part, controller, job.owner));
+      return this.#put(part, controller, job.owner) ? fateOf(part, false) : fate.hold;
     }
     const next = fateOf(part, true);
-    if (next !== fate.up) this.ended(part);
-    else if (!this.giveUp(part, controller)) return fate.hold;
-    return next;
+    return next !== fate.up || this.giveUp(part, controller) ? next : fate.hold;
+  }
+
+  /** The fence came that a part was held for: it is no ghost any more. */
+  released(part: Part): void {
+    this.#gate.ended(part.index);
   }
 
   #isGhost(part: Part, controller: number): boolean {
