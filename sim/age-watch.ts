@@ -3,7 +3,7 @@ import { opName } from '../src/block/request.ts';
 import type { Timer } from '../src/io/contract.ts';
 import type { SimIo } from '../src/io/sim/sim-io.ts';
 import { Finding } from './finding.ts';
-import type { Load } from './load.ts';
+import type { Issued } from './issued.ts';
 import type { Scenario } from './scenario.ts';
 
 /** How long requests may take once nothing is wrong any more, beyond every fence. Milliseconds. */
@@ -18,17 +18,18 @@ const longestSeconds = 60;
 export class AgeWatch {
   readonly #scenario: Scenario;
   readonly #clock: SimIo;
-  readonly #loads: () => readonly Load[];
+  readonly #open: () => Iterable<Issued>;
   readonly #timer: Timer;
   readonly #startedAt = performance.now();
   /** Milliseconds that requests may take longer because the host itself stood still. */
   #allowed = 0;
   #calmSince = Number.POSITIVE_INFINITY;
 
-  constructor(scenario: Scenario, clock: SimIo, loads: () => readonly Load[]) {
+  /** @param open what has no answer yet from a host that is there */
+  constructor(scenario: Scenario, clock: SimIo, open: () => Iterable<Issued>) {
     this.#scenario = scenario;
     this.#clock = clock;
-    this.#loads = loads;
+    this.#open = open;
     this.#timer = clock.timer(() => this.#look());
   }
 
@@ -61,15 +62,12 @@ export class AgeWatch {
     const now = this.#clock.clock.now();
     const inCalm = this.#fence + calmBound + this.#allowed;
     const anyTime = this.#fence + 2 * host.ioTimeoutMs + 4 * host.adminTimeoutMs + sparedBound + this.#allowed;
-    for (const { slots } of this.#loads()) {
-      for (const { issuedAt, startedAt, request, block, count } of slots) {
-        if (issuedAt === 0) continue;
-        const age = now - startedAt;
-        const isLate = Math.min(age, now - this.#calmSince) > inCalm || (spared && age > anyTime);
-        if (!isLate) continue;
-        const what = `${opName[request.op]} of ${count} from block ${block}`;
-        throw new Finding('liveness', `${what} has been waiting for ${age.toFixed(0)} ms`, block);
-      }
+    for (const { startedAt, op, block, count } of this.#open()) {
+      const age = now - startedAt;
+      const isLate = Math.min(age, now - this.#calmSince) > inCalm || (spared && age > anyTime);
+      if (!isLate) continue;
+      const what = `${opName[op]} of ${count} from block ${block}`;
+      throw new Finding('liveness', `${what} has been waiting for ${age.toFixed(0)} ms`, block);
     }
     if (performance.now() - this.#startedAt > longestSeconds * 1000) {
       throw new Finding('liveness', `the run takes more than ${longestSeconds} s of real time`);

@@ -7,12 +7,18 @@ import type { Random } from '../src/base/random.ts';
 import { submitChecked } from '../src/block/door.ts';
 import { type Completer, type Op, op, opName, Request, requestFlag } from '../src/block/request.ts';
 import { type Status, status, statusName } from '../src/block/status.ts';
+import { changesData } from '../src/multipath/retry.ts';
 import { foundText, generationIn, putBlock } from '../src/host/block-pattern.ts';
 import type { Checker } from './checker.ts';
 import { Finding } from './finding.ts';
+import type { Issued } from './issued.ts';
 import type { Scenario } from './scenario.ts';
 import type { SimReactor } from './sim-host.ts';
 import type { Story } from './story.ts';
+
+function plain({ op: operation, flags, block, count, value, issuedAt, startedAt }: Issued): Issued {
+  return { op: operation, flags, block, count, value, issuedAt, startedAt };
+}
 
 /** What no write of ours looks like. */
 const scribble = 0xa7;
@@ -30,16 +36,27 @@ export interface LoadContext {
   /** Requests by operation, and those that failed by status. */
   readonly requests: Float64Array;
   readonly failures: Float64Array;
+  /** Milliseconds of virtual time, which no reactor's clock has to show. */
+  now(): number;
 }
 
-export class Slot {
+class Slot implements Issued {
   readonly request: Request;
   readonly buffer: number;
-  /** The checker's number of its issue; 0 when idle. */
+  /** 0 when idle. */
   issuedAt = 0;
   startedAt = 0;
   block = 0;
   count = 0;
+  value = 0;
+
+  get op(): Op {
+    return this.request.op;
+  }
+
+  get flags(): number {
+    return this.request.flags;
+  }
 
   constructor(request: Request, buffer: number) {
     this.request = request;
@@ -52,6 +69,8 @@ export class Load implements Completer {
   readonly #reactor: SimReactor;
   readonly #context: LoadContext;
   readonly #idle: Slot[] = [];
+  /** What was handed out to an earlier life of the host, and goes before everything new. */
+  readonly #again: Issued[] = [];
   readonly #slotBytes: number;
   #wanted = 0;
 
@@ -68,7 +87,33 @@ export class Load implements Completer {
   }
 
   get busy(): boolean {
-    return this.#idle.length < this.slots.length;
+    return this.#idle.length < this.slots.length || this.#again.length > 0;
+  }
+
+  /** All that has no answer yet. */
+  *open(): Iterable<Issued> {
+    for (const slot of this.slots) if (slot.issuedAt > 0) yield slot;
+    yield* this.#again;
+  }
+
+  /** The number of the oldest read that has no answer yet; Infinity if there is none. */
+  get oldestRead(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { issuedAt } of this.slots) if (issuedAt > 0 && issuedAt < oldest) oldest = issuedAt;
+    for (const { issuedAt } of this.#again) oldest = Math.min(oldest, issuedAt);
+    return oldest;
+  }
+
+  /** An earlier life of the host had this request and did not answer it: the kernel hands it out again. */
+  handOut(request: Issued): void {
+    // Its answer is due from now on.
+    this.#again.push({ ...plain(request), startedAt: this.#context.now() });
+    this.#reactor.io.later(this);
+  }
+
+  /** Gives its memory back. Nothing is under way. */
+  release(): void {
+    for (const { buffer } of this.slots) this.#reactor.io.memory.free(buffer);
   }
 
   /** So many more requests, as fast as slots allow. They begin on the reactor's own time: not while it stands still. */
@@ -83,6 +128,7 @@ export class Load implements Completer {
   }
 
   run(): void {
+    while (this.#again.length > 0 && this.#idle.length > 0) this.#beginAgain(this.#again.shift()!);
     while (this.#wanted > 0 && this.#idle.length > 0) {
       this.#wanted -= 1;
       this.#draw();
@@ -118,35 +164,46 @@ export class Load implements Completer {
   }
 
   #begin(operation: Op, block: number, count: number, flags: number): void {
-    const { checker, story, scenario, requests } = this.#context;
-    const { blockBytes } = scenario.load;
+    const context = this.#context;
+    const { checker, requests } = context;
+    if (operation === op.write) context.lastValue += 1;
+    const value = operation === op.write ? context.lastValue : 0;
+    const issuedAt = checker.tick();
+    if (changesData(operation)) checker.issue(issuedAt, block, count, value, operation === op.discard);
+    requests[operation] = requests[operation]! + 1;
+    this.#submit({ op: operation, flags, block, count, value, issuedAt, startedAt: context.now() });
+  }
+
+  /**
+   * The request is the same, with the same payload; it was under way all the time. Not so a flush: another one may have
+   * told of a loss meanwhile, so it counts as issued only now.
+   */
+  #beginAgain(request: Issued): void {
+    const { checker } = this.#context;
+    this.#submit(request.op === op.flush ? { ...request, issuedAt: checker.tick() } : request);
+  }
+
+  #submit({ op: operation, flags, block, count, value, issuedAt, startedAt }: Issued): void {
+    const { blockBytes } = this.#context.scenario.load;
     const slot = this.#idle.pop()!;
-    const { memory, clock } = this.#reactor.io;
-    const value = operation === op.write ? this.#fill(slot, block, count) : 0;
-    if (operation === op.read) memory.fill(slot.buffer, scribble, count * blockBytes);
-    slot.issuedAt = checker.tick();
-    slot.startedAt = clock.now();
+    if (operation === op.write) this.#fill(slot, block, count, value);
+    if (operation === op.read) this.#reactor.io.memory.fill(slot.buffer, scribble, count * blockBytes);
+    slot.issuedAt = issuedAt;
+    slot.startedAt = startedAt;
     slot.block = block;
     slot.count = count;
-    if (operation === op.write || operation === op.discard || operation === op.writeZeroes) {
-      checker.issue(slot.issuedAt, block, count, value, operation === op.discard);
-    }
-    requests[operation] = requests[operation]! + 1;
-    story.issued(this.#reactor.index, slot.request.tag, operation, block, count, value);
+    slot.value = value;
+    this.#context.story.issued(this.#reactor.index, slot.request.tag, operation, block, count, value);
     slot.request.begin(operation, block * blockBytes, count * blockBytes, slot.buffer, flags, this);
     submitChecked(this.#reactor.device, slot.request);
   }
 
-  #fill(slot: Slot, block: number, count: number): number {
-    const { scenario } = this.#context;
-    const { blockBytes } = scenario.load;
-    this.#context.lastValue += 1;
-    const value = this.#context.lastValue;
+  #fill(slot: Slot, block: number, count: number, value: number): void {
+    const { seed, load } = this.#context.scenario;
     const { u32 } = this.#reactor.io.memory;
     for (let each = 0; each < count; each += 1) {
-      putBlock(u32, (slot.buffer + each * blockBytes) / 4, blockBytes, scenario.seed, block + each, value);
+      putBlock(u32, (slot.buffer + each * load.blockBytes) / 4, load.blockBytes, seed, block + each, value);
     }
-    return value;
   }
 
   onRequest(request: Request): void {
@@ -159,7 +216,7 @@ export class Load implements Completer {
     slot.issuedAt = 0;
     this.#reactor.io.memory.fill(slot.buffer, scribble, count * this.#context.scenario.load.blockBytes);
     this.#idle.push(slot);
-    if (this.#wanted > 0) this.#reactor.io.later(this);
+    if (this.#wanted > 0 || this.#again.length > 0) this.#reactor.io.later(this);
   }
 
   #succeeded(slot: Slot, request: Request): void {

@@ -4,16 +4,20 @@ import { opName } from '../src/block/request.ts';
 import { type Status, status, statusName } from '../src/block/status.ts';
 import type { SimIo } from '../src/io/sim/sim-io.ts';
 import { World } from '../src/io/sim/world.ts';
+import type { LeadEvent } from '../src/host/volume-lead.ts';
+import type { VolumeEvent } from '../src/host/volume-reactor.ts';
 import { pathStateNames } from '../src/multipath/state.ts';
 import { DeviceStatistics, pathCounter } from '../src/multipath/statistics.ts';
 import { AgeWatch } from './age-watch.ts';
 import { Checker } from './checker.ts';
-import { Coverage } from './coverage.ts';
+import { Coverage, type CoverageCounts, watchFor } from './coverage.ts';
 import { Finding, type FindingKind } from './finding.ts';
-import { Load, type LoadContext } from './load.ts';
+import { type HostEnd, HostLives } from './host-lives.ts';
+import type { Issued } from './issued.ts';
+import type { LoadContext } from './load.ts';
 import { mostBlocks, type Scenario } from './scenario.ts';
 import { SimArray } from './sim-array.ts';
-import { SimHost } from './sim-host.ts';
+import type { SimHost } from './sim-host.ts';
 import { Story } from './story.ts';
 import { faults } from './weather/faults.ts';
 import { type FaultKind, type PlannedFault, statusesPerRun } from './weather/plan.ts';
@@ -31,23 +35,19 @@ export interface RunResult {
   readonly requests: readonly number[];
   readonly failures: readonly number[];
   readonly checked: number;
+  /** Writes that became ghosts, and those of them that were executed. */
+  readonly ghostsMade: number;
   readonly ghosts: number;
   readonly faults: ReadonlyMap<FaultKind, number>;
-  readonly coverage: Coverage;
+  readonly coverage: CoverageCounts;
 }
 
 /** What of the contract is held against the host, all of it: see checker.ts. */
 const promises = { strictErrors: true, strictFlushes: true };
 
 /** Reused by all runs of this process, one after the other. */
-let loads: readonly Load[] = [];
-const checker = new Checker(mostBlocks, () => {
-  let oldest = Number.POSITIVE_INFINITY;
-  for (const load of loads) {
-    for (const { issuedAt } of load.slots) if (issuedAt > 0 && issuedAt < oldest) oldest = issuedAt;
-  }
-  return oldest;
-});
+let lives: HostLives | null = null;
+const checker = new Checker(mostBlocks, () => lives?.oldestRead ?? Number.POSITIVE_INFINITY);
 
 /** Plays it. Never throws for what is wrong with the code under test. */
 export async function run(scenario: Scenario): Promise<RunResult> {
@@ -56,7 +56,7 @@ export async function run(scenario: Scenario): Promise<RunResult> {
 
 class Run implements Stand {
   readonly scenario: Scenario;
-  readonly host: SimHost;
+  readonly #lives: HostLives;
   readonly array: SimArray;
   readonly clock: SimIo;
   readonly #world: World;
@@ -74,19 +74,6 @@ class Run implements Stand {
     this.#story = new Story(() => this.#world.now);
     this.clock = this.#world.io('weather', 4096);
     this.array = new SimArray(this.#world, scenario);
-    this.host = new SimHost(this.#world, this.#random(), scenario, {
-      onVolumeEvent: (reactor, event) => {
-        if (event.kind === 'path-state') {
-          this.#coverage.pathState(event.state);
-          this.note(`reactor ${reactor}: path ${event.index + 1} is ${event.state}`);
-        } else if (event.kind === 'path-refused') this.note(`reactor ${reactor}: ${event.id} refused: ${event.reason}`);
-      },
-      onLeadEvent: (event) => {
-        if (event.kind === 'fenced')
-          this.note(`association ${event.association}, life ${event.epoch}: fenced, ${event.how}`);
-        else this.note(`association ${event.view.association} is ${event.view.state} ${event.view.error}`.trimEnd());
-      },
-    });
     const volatileCache = array.volatileCache && !host.sharedCache;
     checker.begin({ blocks: load.blocks, volatileCache, ...promises });
     this.#context = {
@@ -98,9 +85,13 @@ class Run implements Stand {
       excused: new Set<Status>(),
       requests: new Float64Array(opName.length),
       failures: new Float64Array(statusName.length),
+      now: () => this.#world.now,
     };
+    const place = { world: this.#world, random: this.#random(), scenario, clock: this.clock };
+    this.#lives = new HostLives(place, this.#context, this);
+    lives = this.#lives;
     if (host.noPathRetry >= 0 && !scenario.spared) this.excuse(status.transport);
-    this.#watch = new AgeWatch(scenario, this.clock, () => loads);
+    this.#watch = new AgeWatch(scenario, this.clock, () => this.#open());
   }
 
   #random(): Random {
@@ -115,7 +106,7 @@ class Run implements Stand {
     } catch (error) {
       finding = error instanceof Finding ? error : crash(error);
     }
-    loads = [];
+    lives = null;
     const { requests, failures } = this.#context;
     const block = finding?.block ?? -1;
     return {
@@ -127,9 +118,10 @@ class Run implements Stand {
       requests: [...requests],
       failures: [...failures],
       checked: checker.checked,
+      ghostsMade: this.array.ghostsMade,
       ghosts: this.array.ghostsExecuted,
       faults: this.#counts,
-      coverage: this.#coverage,
+      coverage: this.#coverage.counts,
     };
   }
 
@@ -141,15 +133,8 @@ class Run implements Stand {
 
   async #whole(): Promise<void> {
     await this.array.listen();
-    await this.host.attach();
-    for (const { device } of this.host.reactors) {
-      this.#coverage.watch(device);
-      for (let index = 0; index < this.scenario.ports; index += 1) {
-        const state = device.statistics.get(DeviceStatistics.pathBase(index) + pathCounter.state);
-        this.#coverage.pathState(pathStateNames[state]!);
-      }
-    }
-    loads = this.host.reactors.slice(0, this.host.served).map((reactor) => new Load(reactor, this.#context));
+    watchFor(this.#coverage);
+    await this.#lives.begin();
     this.#watch.begin();
     await Promise.all([this.#pulse(), this.#weather()]);
     await this.#calm();
@@ -193,19 +178,19 @@ class Run implements Stand {
     this.note('all faults are lifted');
     await this.array.calm();
     for (let index = 0; index < this.scenario.ports; index += 1) await this.host.setDisabled(index, false);
-    for (const load of loads) load.stop();
+    for (const load of this.#lives.loads) load.stop();
     this.#watch.calm();
     await this.#idle();
   }
 
   async #idle(): Promise<void> {
-    while (loads.some((load) => load.busy)) await this.clock.sleep(5);
+    while (this.#lives.loads.some((load) => load.busy)) await this.clock.sleep(5);
   }
 
   async #readBack(): Promise<void> {
     const { blocks, largest } = this.scenario.load;
     this.note('every block is read back');
-    for (const load of loads) {
+    for (const load of this.#lives.loads) {
       for (let block = 0; block < blocks; block += largest) {
         load.readBack(block, Math.min(largest, blocks - block));
         await this.#idle();
@@ -220,13 +205,13 @@ class Run implements Stand {
     this.burst();
     await this.clock.sleep(this.#context.random.float());
     const released = this.host.lead.release(this.host.associations);
-    for (const load of loads) load.stop();
+    for (const load of this.#lives.loads) load.stop();
     await released;
-    for (const { device } of this.host.reactors) device.failQueued();
-    for (const load of loads) load.stop();
-    while (loads.some((load) => load.busy)) {
+    for (const device of this.host.devices) device.failQueued();
+    for (const load of this.#lives.loads) load.stop();
+    while (this.#lives.loads.some((load) => load.busy)) {
       await this.clock.sleep(5);
-      for (const { device } of this.host.reactors) device.failQueued();
+      for (const device of this.host.devices) device.failQueued();
     }
     for (const { device } of this.host.reactors) await device.close();
     this.#watch.end();
@@ -235,8 +220,8 @@ class Run implements Stand {
 
   /** All memory was given back, save the buffers of the load. */
   #checkLeaks(): void {
+    for (const load of this.#lives.loads) load.release();
     for (const [index, { io }] of this.host.reactors.entries()) {
-      for (const { buffer } of loads[index]?.slots ?? []) io.memory.free(buffer);
       const { takenBytes } = io.memory;
       if (takenBytes === 0) continue;
       throw new Finding('leak', `reactor ${index} still holds ${takenBytes} bytes`);
@@ -245,7 +230,52 @@ class Run implements Stand {
     if (takenBytes !== 0) throw new Finding('leak', `the array still holds ${takenBytes} bytes`);
   }
 
+  /** What has no answer yet from a host that is there. */
+  *#open(): Iterable<Issued> {
+    for (const load of this.#lives.loads) yield* load.open();
+  }
+
+  // From the lives of the host
+
+  onVolumeEvent(reactor: number, event: VolumeEvent): void {
+    if (event.kind === 'path-state') {
+      this.#coverage.pathState(event.state);
+      this.note(`reactor ${reactor}: path ${event.index + 1} is ${event.state}`);
+    } else if (event.kind === 'path-refused') this.note(`reactor ${reactor}: ${event.id} refused: ${event.reason}`);
+  }
+
+  onLeadEvent(event: LeadEvent): void {
+    if (event.kind === 'fenced') {
+      this.#coverage.fence(event.how);
+      this.note(`association ${event.association}, life ${event.epoch}: fenced, ${event.how}`);
+    } else this.note(`association ${event.view.association} is ${event.view.state} ${event.view.error}`.trimEnd());
+  }
+
+  onAttached(host: SimHost, before: HostEnd | null): void {
+    for (const device of host.devices) {
+      this.#coverage.watch(device);
+      for (let index = 0; index < this.scenario.ports; index += 1) {
+        const state = device.statistics.get(DeviceStatistics.pathBase(index) + pathCounter.state);
+        this.#coverage.pathState(pathStateNames[state]!);
+      }
+    }
+    if (before === null || host.record === null) return;
+    const { heritage } = host.record;
+    this.#coverage.heritage(before, heritage);
+    this.#watch.allow(heritage.keepMs);
+    const what = `${heritage.ranges.length} ranges in quarantine for ${heritage.keepMs.toFixed(0)} ms`;
+    this.note(`the volume is attached again: ${what}${heritage.isUncovered ? ', and a loss to tell of' : ''}`);
+  }
+
   // Stand
+
+  get host(): SimHost {
+    return this.#lives.host;
+  }
+
+  restartHost(how: HostEnd, pause: number, random: Random): Promise<boolean> {
+    return this.#lives.restart(how, pause, random);
+  }
 
   get network(): World['faults'] {
     return this.#world.faults;
@@ -264,7 +294,7 @@ class Run implements Stand {
   }
 
   burst(): void {
-    for (const load of loads) load.burst(this.scenario.load.burst);
+    this.#lives.burst(this.scenario.load.burst);
   }
 
   lossBegins(): void {

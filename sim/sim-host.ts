@@ -1,32 +1,51 @@
 /**
- * The host of a run: reactors with the product's own glue (`VolumeLead`, `VolumeReactor`) and fabric, wired as
- * `host/reactor-entry.ts` wires them, with the world in the place of threads and message ports.
+ * One life of the host of a run: reactors with the product's own glue (`VolumeLead`, `VolumeReactor`) and fabric, wired
+ * as `host/reactor-entry.ts` and `host/open-source.ts` wire them, with the world in the place of threads and message
+ * ports, and an array of bytes in the place of the file that outlives it.
  */
+import { CausewayError } from '../src/base/errors.ts';
 import type { Random } from '../src/base/random.ts';
-import { maxTransferBytes } from '../src/block/device.ts';
+import { type Geometry, maxTransferBytes } from '../src/block/device.ts';
 import { FabricLead } from '../src/fabric/nvme-tcp/lead.ts';
-import type { ToLead, ToReactor } from '../src/fabric/nvme-tcp/messages.ts';
+import type { PathInfo, ToLead, ToReactor } from '../src/fabric/nvme-tcp/messages.ts';
 import { FabricReactor } from '../src/fabric/nvme-tcp/reactor-side.ts';
+import { earlierProgram, gateIn, GhostRecord, ledgerIn } from '../src/host/ghost-record.ts';
+import { mergedPathState } from '../src/host/volume-counters.ts';
 import { type AttachedVolume, type LeadEvent, VolumeLead } from '../src/host/volume-lead.ts';
-import { geometryOf, type VolumeEvent, type VolumePlan, VolumeReactor } from '../src/host/volume-reactor.ts';
+import { geometryOf, mismatch, type VolumeEvent, type VolumePlan, VolumeReactor } from '../src/host/volume-reactor.ts';
+import type { Deferred } from '../src/io/contract.ts';
 import type { SimIo } from '../src/io/sim/sim-io.ts';
 import type { World } from '../src/io/sim/world.ts';
 import type { MultipathDevice } from '../src/multipath/device.ts';
-import { GhostGate, ghostGateBytes } from '../src/multipath/ghost-gate.ts';
-import { flushLedgerBytes } from '../src/multipath/flush-ledger.ts';
 import { statisticsBytes } from '../src/multipath/statistics.ts';
 import { Courier, ownPost } from './courier.ts';
+import type { GhostStore } from './ghost-store.ts';
 import type { Scenario } from './scenario.ts';
 import { portAddress, subnqn } from './sim-array.ts';
 
 const hostnqn = 'nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555';
 const hostid = '11111111222233334444555555555555';
 const reactorBytes = 24 * 2 ** 20;
-export const deviceNumber = 1;
+const deviceNumber = 1;
+/** As long as attaching waits for word of the paths to reach all reactors. Milliseconds. */
+const placingStep = 5;
+const longestPlacing = 500;
 
 export interface HostListener {
   onVolumeEvent(reactor: number, event: VolumeEvent): void;
   onLeadEvent(event: LeadEvent): void;
+}
+
+/** What one life of the host leaves to the next: the rest is in its ghost file. */
+export interface HostPlace {
+  readonly world: World;
+  readonly random: Random;
+  readonly scenario: Scenario;
+  readonly store: GhostStore;
+  /** Lives on when the host does not. */
+  readonly clock: SimIo;
+  /** What was attached the first time: a device that outlives its program is taken up by no other volume. */
+  first: { readonly identity: string; readonly geometry: Geometry } | null;
 }
 
 export class SimReactor {
@@ -58,15 +77,20 @@ export class SimHost {
   associations: readonly number[] = [];
   /** Reactors that serve the device. */
   served = 0;
-  readonly #scenario: Scenario;
-  readonly #random: Random;
+  /** Every reactor has its device. */
+  attached = false;
+  dead = false;
+  record: GhostRecord | null = null;
+  readonly #place: HostPlace;
+  readonly #died: Deferred<void>;
   readonly #toReactors: ((message: ToReactor) => void)[] = [];
+  readonly #kept: ReturnType<SimIo['timer']>;
 
-  constructor(world: World, random: Random, scenario: Scenario, listener: HostListener) {
-    this.#scenario = scenario;
-    this.#random = random;
-    for (let index = 0; index < scenario.host.reactors; index += 1) {
-      this.reactors.push(new SimReactor(index, world.io(`host${index}`, reactorBytes), listener));
+  constructor(place: HostPlace, listener: HostListener) {
+    this.#place = place;
+    this.#died = place.clock.deferred<void>();
+    for (let index = 0; index < place.scenario.host.reactors; index += 1) {
+      this.reactors.push(new SimReactor(index, place.world.io(`host${index}`, reactorBytes), listener));
     }
     const first = this.reactors[0]!;
     this.fabricLead = new FabricLead(first.io, {
@@ -75,21 +99,29 @@ export class SimHost {
     });
     this.lead = new VolumeLead(first.io, this.fabricLead, (event) => listener.onLeadEvent(event));
     for (const reactor of this.reactors) this.#wire(first, reactor);
+    this.#kept = first.io.timer(() => void this.#forget());
   }
 
   #wire(first: SimReactor, reactor: SimReactor): void {
+    const { random } = this.#place;
     const toLead = (message: ToLead): void => this.fabricLead.onMessage(reactor.index, message);
     const toReactor = (message: ToReactor): void => reactor.fabric.onMessage(message);
-    const up = reactor === first ? null : new Courier<ToLead>(first.io, this.#random, toLead);
-    const down = reactor === first ? null : new Courier<ToReactor>(reactor.io, this.#random, toReactor);
+    const up = reactor === first ? null : new Courier<ToLead>(first.io, random, toLead);
+    const down = reactor === first ? null : new Courier<ToReactor>(reactor.io, random, toReactor);
     const post = up === null ? ownPost<ToLead>(first.io, toLead) : (message: ToLead) => up.post(message);
     reactor.fabric = new FabricReactor(reactor.io, { post }, reactor.volumes);
     this.#toReactors.push(down === null ? ownPost<ToReactor>(first.io, toReactor) : (message) => down.post(message));
   }
 
-  /** Connects every port and makes the device on every reactor. */
-  async attach(): Promise<AttachedVolume> {
-    const { host, ports } = this.#scenario;
+  /** The devices of all reactors; none while the host is not there. */
+  get devices(): readonly MultipathDevice[] {
+    return this.attached && !this.dead ? this.reactors.map(({ device }) => device) : [];
+  }
+
+  /** Connects every port and makes the device on every reactor. Without end if the host dies meanwhile. */
+  async attach(): Promise<void> {
+    const { scenario, store } = this.#place;
+    const { host, ports } = scenario;
     const { digests, queueDepth, katoMs, ioTimeoutMs, adminTimeoutMs, userTimeoutMs, handshakeMs, quiesceMs } = host;
     const times = { katoMs, ioTimeoutMs, adminTimeoutMs, userTimeoutMs, handshakeMs, quiesceMs };
     const targets = Array.from({ length: ports }, (_unused, index) => ({
@@ -104,41 +136,125 @@ export class SimHost {
       reconnectLongestMs: 1000,
     }));
     const attached = await this.lead.attach({ targets, nsid: 1, timeoutMs: 15_000 });
+    const geometry = this.#sameAsBefore(attached.info);
     this.associations = attached.associations.map((view) => view.association);
-    const ledger = new SharedArrayBuffer(flushLedgerBytes);
+    const record = new GhostRecord(
+      {
+        reactors: this.reactors.length,
+        sizeBytes: geometry.sizeBytes,
+        boundMs: Math.max(...attached.associations.map(({ fenceMs }) => fenceMs)),
+        bootId: store.bootId,
+        isNew: false,
+      },
+      { now: () => this.reactors[0]!.io.clock.now(), uptime: () => store.uptime() },
+      store.read(),
+    );
+    store.write(record.image());
+    this.record = record;
     const { info } = attached;
-    const reactors = this.reactors.length;
-    const gate = new SharedArrayBuffer(ghostGateBytes(reactors));
     for (const reactor of this.reactors) {
-      await reactor.io.sleep(this.#random.float());
+      await this.#turn(reactor);
       const plan: VolumePlan = {
         device: deviceNumber,
         identity: info.identity,
-        geometry: geometryOf(info, maxTransferBytes, false),
+        geometry,
         associations: this.associations,
         selector: host.selector,
         ghostWrites: host.ghostWrites,
         noPathRetry: host.noPathRetry,
         sharedCache: host.sharedCache,
-        ledger,
         statistics: new SharedArrayBuffer(statisticsBytes),
         life: host.life,
         gate: '',
-        reactors,
+        reactors: this.reactors.length,
         reactor: reactor.index,
       };
-      reactor.volumes.make(plan, new GhostGate(gate, reactors, reactor.index));
+      const { memory } = store;
+      const gate = gateIn(memory, this.reactors.length, reactor.index);
+      reactor.volumes.make(plan, gate, ledgerIn(memory, this.reactors.length));
     }
+    const keepMs = record.begin();
+    if (keepMs > 0) this.#kept.arm(keepMs);
     const granted = attached.associations.filter(({ state }) => state === 'live').map(({ queues }) => queues);
     this.served = Math.max(1, Math.min(this.reactors.length, ...granted));
-    return attached;
+    this.attached = true;
+    await this.#placed(attached);
   }
 
-  /** The administrator's word reaches the reactors one by one, each in its own time. */
-  async setDisabled(index: number, disabled: boolean): Promise<void> {
-    for (const reactor of this.reactors) {
-      await reactor.io.sleep(this.#random.float());
-      reactor.volumes.disable(deviceNumber, index, disabled);
+  /** @throws CausewayError if what stands under the address is not what was attached before */
+  #sameAsBefore(info: PathInfo): Geometry {
+    const geometry = geometryOf(info, maxTransferBytes, false);
+    const place = this.#place;
+    place.first ??= { identity: info.identity.id, geometry };
+    if (info.identity.id !== place.first.identity) throw new CausewayError('volume-disagrees', 'it is another volume');
+    const reason = mismatch(place.first.geometry, info);
+    if (reason !== '') throw new CausewayError('volume-disagrees', reason);
+    return place.first.geometry;
+  }
+
+  /** Waits until the paths that live are known to all reactors that serve. */
+  async #placed({ associations }: AttachedVolume): Promise<void> {
+    const statistics = this.devices.slice(0, this.served).map((device) => device.statistics);
+    const live = [...associations.keys()].filter((index) => associations[index]?.state === 'live');
+    for (let waited = 0; waited < longestPlacing; waited += placingStep) {
+      if (live.every((index) => mergedPathState(statistics, index) !== 'connecting')) return;
+      await this.reactors[0]!.io.sleep(placingStep);
     }
+  }
+
+  /** What an earlier program left can not come any more. */
+  async #forget(): Promise<void> {
+    this.record?.over();
+    for (const reactor of this.reactors) {
+      await this.#turn(reactor);
+      if (!this.attached) return;
+      reactor.device.fenced(earlierProgram.controller, earlierProgram.epoch);
+    }
+  }
+
+  /** A message from the main thread reaches a reactor in its own time; never if the host dies before. */
+  async #turn(reactor: SimReactor): Promise<void> {
+    await reactor.io.sleep(this.#place.random.float());
+  }
+
+  /** The administrator's word reaches the reactors one by one. Resolves when it has, or the host is dead. */
+  async setDisabled(index: number, disabled: boolean): Promise<void> {
+    await this.whileAlive(async () => {
+      for (const reactor of this.reactors) {
+        await this.#turn(reactor);
+        if (!this.attached) return;
+        reactor.volumes.disable(deviceNumber, index, disabled);
+      }
+    });
+  }
+
+  /** Does something that takes time; resolves to false if the host dies meanwhile. */
+  async whileAlive(act: () => Promise<void>): Promise<boolean> {
+    if (this.dead) return false;
+    await Promise.race([act(), this.#died.promise]);
+    return !this.dead;
+  }
+
+  /** As by `kill -9`: the kernel resets its connections, nothing of it runs any more. The ghost file stays. */
+  kill(): void {
+    this.dead = true;
+    for (const { io } of this.reactors) io.kill();
+    this.#died.resolve();
+  }
+
+  /** Lets go of the volume in order. No request may be under way. */
+  async detach(): Promise<void> {
+    this.attached = false;
+    this.#kept.disarm();
+    for (const reactor of this.reactors) {
+      await this.#turn(reactor);
+      await reactor.device.close();
+      reactor.volumes.drop(deviceNumber);
+    }
+    await this.lead.release(this.associations);
+    const { store } = this.#place;
+    const isEmpty = gateIn(store.memory, this.reactors.length).entries().length === 0;
+    store.leave(this.record?.left(isEmpty) ?? null);
+    this.kill();
   }
 }

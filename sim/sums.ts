@@ -1,8 +1,8 @@
 /** What many runs add up to. */
 import { opName } from '../src/block/request.ts';
 import { statusName } from '../src/block/status.ts';
-import { pathStateNames } from '../src/multipath/state.ts';
-import { Coverage, retryRows } from './coverage.ts';
+import type { GhostWrites } from '../src/multipath/options.ts';
+import { Coverage } from './coverage.ts';
 import type { RunResult } from './run.ts';
 import { type FaultKind, faultNames } from './weather/plan.ts';
 
@@ -18,7 +18,7 @@ export class Sums {
   readonly coverage = new Coverage();
   runs = 0;
   found = 0;
-  ghosts = 0;
+  readonly #ghosts = new Map<GhostWrites, { made: number; executed: number }>();
   #simulated = 0;
   #checked = 0;
   readonly #requests = new Float64Array(opName.length);
@@ -28,7 +28,9 @@ export class Sums {
   add(result: RunResult): void {
     this.runs += 1;
     if (result.finding !== null) this.found += 1;
-    this.ghosts += result.ghosts;
+    const { ghostWrites } = result.scenario.host;
+    const ghosts = this.#ghosts.get(ghostWrites) ?? { made: 0, executed: 0 };
+    this.#ghosts.set(ghostWrites, { made: ghosts.made + result.ghostsMade, executed: ghosts.executed + result.ghosts });
     this.#simulated += result.simulated;
     this.#checked += result.checked;
     for (const [index, count] of result.requests.entries()) this.#requests[index] = this.#requests[index]! + count;
@@ -41,19 +43,29 @@ export class Sums {
     return this.#requests.reduce((sum, count) => sum + count, 0);
   }
 
+  /** Ghosts that were executed. */
+  get ghosts(): number {
+    return [...this.#ghosts.values()].reduce((sum, { executed }) => sum + executed, 0);
+  }
+
+  #ghostLines(): string[] {
+    return [...this.#ghosts].map(([mode, { made, executed }]) => {
+      return `ghost writes in mode ${mode}: ${made} made, ${executed} of them executed`;
+    });
+  }
+
   lines(): string[] {
     const hours = this.#simulated / 3_600_000;
     return [
       `simulated: ${hours.toFixed(2)} h in ${this.runs} runs; ${this.#checked} blocks checked`,
       `requests: ${this.requests}: ${list(opName, this.#requests)}`,
       `answered with an error that was due: ${list(statusName, this.#failures) || 'none'}`,
-      `ghost writes executed: ${this.ghosts}`,
+      ...this.#ghostLines(),
       `faults: ${list(
         faultNames,
         faultNames.map((name) => this.#faults.get(name) ?? 0),
       )}`,
-      `path states: ${list(pathStateNames, this.coverage.states)}`,
-      `parts that came back: ${list(retryRows, this.coverage.retries)}`,
+      ...this.coverage.lines(),
     ];
   }
 }

@@ -5,6 +5,7 @@
 import { selectors } from '../../src/multipath/selector.ts';
 import type { Scenario } from '../scenario.ts';
 import { reuseBuffers } from './buffer-reuse.ts';
+import { forgetWritesUnderWay } from './crash-forgets-inflight.ts';
 import { completeTwice } from './double-completion.ts';
 import { fenceTooEarly } from './fence-too-early.ts';
 import { flushOneController } from './flush-one-controller.ts';
@@ -29,6 +30,7 @@ const parts: Readonly<Record<Exclude<MutationName, 'quarantine-off'>, Mutation>>
   'retry-table': mistakeLostForOver,
   'double-completion': completeTwice,
   'stale-path': keepStalePaths,
+  'crash-forgets-inflight': forgetWritesUnderWay,
 };
 
 /** Where a mutation changes nothing that a run does, the run is left out; its seed counts all the same. */
@@ -41,6 +43,8 @@ const concerned: Readonly<Partial<Record<MutationName, (scenario: Scenario) => b
   'retry-table': makesGhosts,
   'flush-one-controller': ({ array, host, ports }) => array.volatileCache && !host.sharedCache && ports > 1,
   'hedge-into-freed': ({ host, ports }) => ports > 1 && host.life.hedgeShare > 0 && selectors[host.selector].mayHedge,
+  'crash-forgets-inflight': (scenario) =>
+    makesGhosts(scenario) && scenario.weather.some(({ kind }) => kind === 'crash-host'),
   'stale-path': ({ weather }) => weather.some(({ kind }) => kind === 'replace-volume'),
 };
 

@@ -19,6 +19,7 @@ const within: Readonly<Record<MutationName, readonly [seeds: number, ...kinds: F
   'retry-table': [60, 'wrong-read'],
   'double-completion': [5, 'crash'],
   'stale-path': [100, 'wrong-read'],
+  'crash-forgets-inflight': [100, 'wrong-read'],
 };
 
 /** From seed 1 on this one takes 86 runs: too long for a test that always runs. */

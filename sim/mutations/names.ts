@@ -10,6 +10,7 @@ export const mutationNames = [
   'retry-table',
   'double-completion',
   'stale-path',
+  'crash-forgets-inflight',
 ] as const;
 
 export type MutationName = (typeof mutationNames)[number];

@@ -8,8 +8,8 @@ export function quarantineAlone(): () => void {
     VolumeReactor.prototype,
     'make',
     (make) =>
-      function alone(this: VolumeReactor, plan: VolumePlan) {
-        return make.call(this, plan, new GhostGate());
+      function alone(this: VolumeReactor, plan: VolumePlan, _gate, ledger) {
+        return make.call(this, plan, new GhostGate(), ledger);
       },
   );
 }

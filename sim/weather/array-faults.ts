@@ -59,7 +59,7 @@ export const replaceVolume: Fault = async (call) => {
 async function isNoticed({ stand }: FaultCall): Promise<boolean> {
   for (let waited = 0; waited < longestMs; waited += lookMs) {
     await stand.clock.sleep(lookMs);
-    const leads = stand.host.reactors.some(({ device }) =>
+    const leads = stand.host.devices.some((device) =>
       device.paths.members.some((member) => member !== undefined && !member.removed && member.path.open),
     );
     if (!leads) return true;

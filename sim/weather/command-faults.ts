@@ -67,7 +67,7 @@ async function losePort({ stand, random }: FaultCall, port: number): Promise<() 
       await array.order((faults) => faults.closePort(port));
       return async () => await array.order((faults) => faults.openPort(port));
     case 4:
-      network.drop(hostOf(port), `host${random.below(stand.host.reactors.length)}`);
+      network.drop(hostOf(port), `host${random.below(stand.scenario.host.reactors)}`);
       break;
     default:
       array.withFaults((faults) => faults.cutPort(port));

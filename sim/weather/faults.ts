@@ -3,6 +3,7 @@ import * as array from './array-faults.ts';
 import * as command from './command-faults.ts';
 import * as controller from './controller-faults.ts';
 import * as host from './host-faults.ts';
+import * as life from './life-faults.ts';
 import * as network from './network-faults.ts';
 import type { FaultKind } from './plan.ts';
 import * as port from './port-faults.ts';
@@ -38,6 +39,9 @@ export const faults: Readonly<Record<FaultKind, Fault>> = {
   'ana-everywhere': controller.anaEverywhere,
   stall: host.stall,
   suspend: host.suspend,
+  sleep: host.sleep,
+  'crash-host': life.crashHost,
+  'restart-host': life.restartHost,
   'disable-path': host.disablePath,
   selector: host.changeSelector,
   'fail-held': command.failHeld,

@@ -16,6 +16,16 @@ export const stall: Fault = async ({ stand, random }) => {
   reactor.io.stall(milliseconds);
 };
 
+/** The machine sleeps: its clocks stood still when it goes on, and nobody in it has noticed. */
+export const sleep: Fault = async ({ stand, random }) => {
+  const milliseconds = stalls[random.below(stalls.length)]! * (0.5 + random.float());
+  stand.burst();
+  await stand.clock.sleep(random.float());
+  stand.note(`the machine of the host sleeps for ${milliseconds.toFixed(0)} ms`);
+  standStill(stand, milliseconds);
+  for (const { io } of stand.host.reactors) io.sleepDeeply(milliseconds);
+};
+
 /** The machine is paused: every clock has jumped when it goes on. */
 export const suspend: Fault = async ({ stand, random }) => {
   const milliseconds = stalls[random.below(stalls.length)]! * (0.5 + random.float());
@@ -48,7 +58,7 @@ export const disablePath: Fault = async (call) => {
 export const changeSelector: Fault = async ({ stand, random }) => {
   const name = selectorNames[random.below(selectorNames.length)]!;
   stand.note(`the selector becomes ${name}`);
-  for (const { device } of stand.host.reactors) device.paths.selector = name;
+  for (const device of stand.host.devices) device.paths.selector = name;
 };
 
 export const failQueued: Fault = async ({ stand }) => {
@@ -56,5 +66,5 @@ export const failQueued: Fault = async ({ stand }) => {
   stand.excuse(status.timedOut);
   stand.excuse(status.transport);
   stand.excuse(status.busy);
-  for (const { device } of stand.host.reactors) device.failQueued();
+  for (const device of stand.host.devices) device.failQueued();
 };

@@ -11,7 +11,7 @@ export const drop: Fault = async (call) => {
 /** Of a reactor other than the first this is its one queue pair of that controller. */
 export const dropOneReactor: Fault = async (call) => {
   const port = anyPort(call);
-  const reactor = call.random.below(call.stand.host.reactors.length);
+  const reactor = call.random.below(call.stand.scenario.host.reactors);
   call.stand.note(`connections of reactor ${reactor} to port ${port} are reset by the network`);
   call.stand.network.drop(hostOf(port), `host${reactor}`);
 };
@@ -29,7 +29,7 @@ export const blackhole: Fault = async (call) => {
 
 export const blackholeOneReactor: Fault = async (call) => {
   const where = hostOf(anyPort(call));
-  const from = `host${call.random.below(call.stand.host.reactors.length)}`;
+  const from = `host${call.random.below(call.stand.scenario.host.reactors)}`;
   const { network } = call.stand;
   await during(
     call,

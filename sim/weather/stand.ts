@@ -3,12 +3,14 @@ import type { Random } from '../../src/base/random.ts';
 import type { Status } from '../../src/block/status.ts';
 import type { NetworkFaults } from '../../src/io/sim/faults.ts';
 import type { SimIo } from '../../src/io/sim/sim-io.ts';
+import type { HostEnd } from '../host-lives.ts';
 import type { SimArray } from '../sim-array.ts';
 import type { SimHost } from '../sim-host.ts';
 import type { Scenario } from '../scenario.ts';
 
 export interface Stand {
   readonly scenario: Scenario;
+  /** The present life of the host, or the last one. */
   readonly host: SimHost;
   readonly array: SimArray;
   readonly network: NetworkFaults;
@@ -22,6 +24,8 @@ export interface Stand {
   allow(milliseconds: number): void;
   /** Every reactor issues a burst of requests now. */
   burst(): void;
+  /** Ends the life of the host; resolves when the next one stands, to false if something else ended it before. */
+  restartHost(how: HostEnd, pause: number, random: Random): Promise<boolean>;
   lossBegins(): void;
   lossEnds(): void;
 }

@@ -1,11 +1,8 @@
 import fs from 'node:fs';
 import { mapShared, unmap, viewOf } from '../native/mapping.ts';
-import { ghostGateBytes } from '../multipath/ghost-gate.ts';
+import { sharedBytes, sharedOffset } from './ghost-record.ts';
 
-/** The file begins with a header, alone on its page; the gate follows. */
-export const gateOffset = 4096;
-
-/** A volume's ghost gate as one thread sees it: memory that all who map the file share. */
+/** A volume's ghost gate and flush ledger as one thread sees them: memory that all who map the file share. */
 export interface Mapping {
   readonly memory: ArrayBuffer;
   /** Nobody may touch the memory any more. */
@@ -14,10 +11,10 @@ export interface Mapping {
 
 /** @throws CausewayError `out-of-memory` */
 export function mapGate(path: string, reactors: number): Mapping {
-  const bytes = ghostGateBytes(reactors);
+  const bytes = sharedBytes(reactors);
   const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
   try {
-    const address = mapShared('the quarantine of a volume', bytes, fd, gateOffset);
+    const address = mapShared('the quarantine of a volume', bytes, fd, sharedOffset);
     return { memory: viewOf(address, bytes), unmap: () => unmap(address, bytes) };
   } finally {
     fs.closeSync(fd);

@@ -5,8 +5,10 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { GhostGate, passage } from '../multipath/ghost-gate.ts';
 import { nobody, quarantineEntries } from '../multipath/quarantine.ts';
+import type { FlushLedger } from '../multipath/flush-ledger.ts';
 import { mapGate } from './gate-mapping.ts';
-import { earlierProgram, GhostFile, type GhostFileOptions, sweepGhostFiles } from './ghost-file.ts';
+import { GhostFile, type GhostFileOptions, sweepGhostFiles } from './ghost-file.ts';
+import { earlierProgram, ledgerIn } from './ghost-record.ts';
 import { claimIdentity } from './identity-claim.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'causeway-ghosts-'));
@@ -47,7 +49,7 @@ describe('what an earlier program left', () => {
     for (const more of [{}, { isNew: true, uptime: () => 1000 }] as Partial<GhostFileOptions>[]) {
       const options = volume(more);
       const file = new GhostFile(options);
-      assert.deepEqual(file.heritage, { ranges: [], keepMs: 0 });
+      assert.deepEqual(file.heritage, { ranges: [], keepMs: 0, isUncovered: false });
       assert.ok(fs.existsSync(options.path));
       file.close();
       assert.ok(!fs.existsSync(options.path), 'a file is left though nothing is in quarantine');
@@ -59,7 +61,11 @@ describe('what an earlier program left', () => {
 
   it('is the whole volume for the rest of the time where the host started anew just now', () => {
     const file = new GhostFile(volume({ uptime: () => 20_000 }));
-    assert.deepEqual(file.heritage, { ranges: [{ start: 0, length: sizeBytes }], keepMs: bound - 20_000 });
+    assert.deepEqual(file.heritage, {
+      ranges: [{ start: 0, length: sizeBytes }],
+      keepMs: bound - 20_000,
+      isUncovered: false,
+    });
     file.close();
   });
 
@@ -73,6 +79,7 @@ describe('what an earlier program left', () => {
         { start: 4096, length: 4096 },
       ],
       keepMs: bound,
+      isUncovered: false,
     });
     const gate = new GhostGate(mapGate(options.path, 4).memory, 4, 3);
     for (const [start, answer] of [
@@ -108,7 +115,7 @@ describe('what an earlier program left', () => {
     assert.deepEqual([soon.heritage.ranges.length, soon.heritage.keepMs], [2, bound - 10_000]);
     soon.close();
     const long = new GhostFile(later(10_000 + bound));
-    assert.deepEqual(long.heritage, { ranges: [], keepMs: 0 });
+    assert.deepEqual(long.heritage, { ranges: [], keepMs: 0, isUncovered: false });
     long.close();
     assert.ok(!fs.existsSync(options.path));
   });
@@ -129,15 +136,21 @@ describe('what an earlier program left', () => {
       (file: string) => fs.truncateSync(file, 100),
       (file: string) => fs.truncateSync(file, 50_000),
       (file: string) => fs.writeFileSync(file, ''),
-      (file: string) => fs.writeFileSync(file, fs.readFileSync(file, 'latin1').replace('"version":1', '"version":2')),
-      (file: string) => fs.writeFileSync(file, fs.readFileSync(file, 'latin1').replace('this boot', 'that boot')),
-      (file: string) => fs.writeFileSync(file, fs.readFileSync(file, 'latin1').replace('"reactors":2', '"reactors":9')),
+      (file: string) =>
+        fs.writeFileSync(file, fs.readFileSync(file, 'latin1').replace('"version":2', '"version":1'), 'latin1'),
+      (file: string) =>
+        fs.writeFileSync(file, fs.readFileSync(file, 'latin1').replace('this boot', 'that boot'), 'latin1'),
+      (file: string) =>
+        fs.writeFileSync(file, fs.readFileSync(file, 'latin1').replace('"reactors":2', '"reactors":9'), 'latin1'),
     ]) {
       const options = volume();
       dieWith(options);
       harm(options.path);
       const file = new GhostFile(options);
-      assert.deepEqual(file.heritage, { ranges: [{ start: 0, length: sizeBytes }], keepMs: bound }, String(harm));
+      const { ranges, keepMs, isUncovered } = file.heritage;
+      assert.deepEqual([ranges, keepMs], [[{ start: 0, length: sizeBytes }], bound], String(harm));
+      // Who waited for a flush on another boot died with it.
+      assert.equal(isUncovered, !String(harm).includes('that boot'));
       file.close();
     }
   });
@@ -152,6 +165,29 @@ describe('what an earlier program left', () => {
     }
     assert.ok(quarantineEntries / 2 < 2048);
     assert.deepEqual(new GhostFile(options).heritage.ranges, [{ start: 0, length: sizeBytes }]);
+  });
+
+  it('is that a flush has to fail, if something was acknowledged from a cache or a loss was not told of', () => {
+    for (const [write, expected] of [
+      [(ledger: FlushLedger) => ledger.entered(3, 0), true],
+      [(ledger: FlushLedger) => (ledger.entered(3, 0), ledger.settleLost(3)), true],
+      [(ledger: FlushLedger) => (ledger.entered(3, 0), ledger.settleLost(3), ledger.tell(1)), false],
+      [(ledger: FlushLedger) => (ledger.entered(3, 0), ledger.flushed(3, ledger.mark(3), 0)), false],
+    ] as const) {
+      const options = volume();
+      void new GhostFile(options);
+      write(ledgerIn(mapGate(options.path, 2).memory, 2));
+      // Over one that is killed before a flush told of it, too.
+      assert.equal(new GhostFile(options).heritage.isUncovered, expected, String(write));
+      assert.equal(new GhostFile({ ...options, reactors: 3 }).heritage.isUncovered, expected, String(write));
+      const ledger = ledgerIn(mapGate(options.path, 3).memory, 3);
+      assert.equal(ledger.losses - ledger.told, expected ? 1 : 0);
+      ledger.tell(ledger.losses);
+      const last = new GhostFile({ ...options, reactors: 3 });
+      assert.equal(last.heritage.isUncovered, false, 'it is told twice');
+      last.close();
+      assert.ok(!fs.existsSync(options.path));
+    }
   });
 
   it('is swept away when its time is over, unless somebody has the volume or it was killed', () => {

@@ -9,7 +9,6 @@ import type { MemoryDeviceOptions } from '../block/memory-device.ts';
 import { defined } from '../base/assert.ts';
 import { checkFilters } from '../filters/spec.ts';
 import { mapStore } from '../io/uring/store.ts';
-import { flushLedgerBytes } from '../multipath/flush-ledger.ts';
 import { defaultGhostWrites } from '../multipath/options.ts';
 import { pathLife } from '../multipath/path-life.ts';
 import { DeviceStatistics, statisticsBytes } from '../multipath/statistics.ts';
@@ -17,7 +16,8 @@ import { bootId } from '../kernel/fuse/process-identity.ts';
 import { bridgeCellsBytes } from './bridge-cells.ts';
 import type { AttachOptions } from './contract.ts';
 import type { CausewayHost } from './host.ts';
-import { earlierProgram, GhostFile, ghostFileName, sweepGhostFiles } from './ghost-file.ts';
+import { GhostFile, ghostFileName, sweepGhostFiles } from './ghost-file.ts';
+import { earlierProgram } from './ghost-record.ts';
 import { claimIdentity, type IdentityClaim } from './identity-claim.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
 import type { OpenedDevice } from './reactor-entry.ts';
@@ -173,7 +173,6 @@ async function openFabric(
     claim = claimIdentity(info.identity.id, options.name);
     const device = host.newDevice();
     const geometry = geometryOf(info, maxTransferBytes, options.readOnly === true);
-    const ledger = new SharedArrayBuffer(flushLedgerBytes);
     const boot = bootId();
     sweepGhostFiles(runtimeDirectory(), boot, uptime());
     const ghosts = new GhostFile({
@@ -198,7 +197,6 @@ async function openFabric(
       noPathRetry: options.noPathRetry ?? -1,
       life: pathLife(options),
       sharedCache: false,
-      ledger,
       gate: ghosts.path,
       reactors: host.reactors.length,
       reactor,

@@ -11,7 +11,6 @@ import { knownStores, type StorePlace } from '../io/uring/store.ts';
 import type { QueuePlan } from '../kernel/contract.ts';
 import { makeQueueServer } from '../kernel/queue-server.ts';
 import { DeviceStatistics } from '../multipath/statistics.ts';
-import { GhostGate } from '../multipath/ghost-gate.ts';
 import type { SelectorName } from '../multipath/selector.ts';
 import { AliasDevice } from './alias-device.ts';
 import { CountedDevice } from './counted-device.ts';
@@ -22,6 +21,7 @@ import type { Methods } from './rpc.ts';
 import { type DirectIo, DirectChannel } from './direct-channel.ts';
 import { runVerifier, type VerifierPlan } from './verifier.ts';
 import { type Mapping, mapGate } from './gate-mapping.ts';
+import { gateIn, ledgerIn } from './ghost-record.ts';
 import { type AttachRequest, VolumeLead } from './volume-lead.ts';
 import { type VolumePlan, VolumeReactor } from './volume-reactor.ts';
 import { runWorker, type WorkerContext } from './worker-main.ts';
@@ -85,7 +85,9 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'volume.make': async (plan: VolumePlan) => {
       const mapping = mapGate(plan.gate, plan.reactors);
       gates.set(plan.device, mapping);
-      open(plan.device, volumes.make(plan, new GhostGate(mapping.memory, plan.reactors, plan.reactor)));
+      const { memory } = mapping;
+      const { device, reactors, reactor } = plan;
+      open(device, volumes.make(plan, gateIn(memory, reactors, reactor), ledgerIn(memory, reactors)));
     },
     'volume.fenced': async (order: { device: number; controller: number; epoch: number }) =>
       volumes.volume(order.device).fenced(order.controller, order.epoch),

@@ -13,7 +13,7 @@ import type { PathState } from '../multipath/state.ts';
 import type { AttachOptions, Attachment } from './contract.ts';
 import type { CausewayHost } from './host.ts';
 import { closeSource, type OpenSource } from './open-source.ts';
-import { earlierProgram } from './ghost-file.ts';
+import { earlierProgram } from './ghost-record.ts';
 import { type Moment, PathHistory } from './path-history.ts';
 import { planPayload } from './payload-budget.ts';
 import { bounded } from './reactor-thread.ts';

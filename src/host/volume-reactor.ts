@@ -11,7 +11,7 @@ import type { Io } from '../io/contract.ts';
 import { MultipathDevice } from '../multipath/device.ts';
 import type { GhostGate } from '../multipath/ghost-gate.ts';
 import type { GhostWrites } from '../multipath/options.ts';
-import { FlushLedger } from '../multipath/flush-ledger.ts';
+import type { FlushLedger } from '../multipath/flush-ledger.ts';
 import type { PathLife } from '../multipath/path-life.ts';
 import type { SelectorName } from '../multipath/selector.ts';
 import { type Access, pathStateNames } from '../multipath/state.ts';
@@ -31,8 +31,7 @@ export interface VolumePlan {
   readonly noPathRetry: number;
   readonly life: PathLife;
   readonly sharedCache: boolean;
-  readonly ledger: SharedArrayBuffer;
-  /** The file with the ghost gate of all reactors; how many they are, and which is this one. */
+  /** The file with the ghost gate and the flush ledger of all reactors; how many they are, and which is this one. */
   readonly gate: string;
   readonly reactors: number;
   readonly reactor: number;
@@ -155,8 +154,8 @@ export class VolumeReactor implements PathListener {
 
   // --- From the host ----------------------------------------------------------------------------------------------
 
-  /** @param gate shared by all reactors of the volume, as seen by this one */
-  make(plan: VolumePlan, gate: GhostGate): MultipathDevice {
+  /** Gate and ledger are shared by all reactors of the volume. @param gate as seen by this one */
+  make(plan: VolumePlan, gate: GhostGate, ledger: FlushLedger): MultipathDevice {
     assert(!this.#volumes.has(plan.device), 'a device number is used twice');
     const device = new MultipathDevice(this.#io, {
       geometry: plan.geometry,
@@ -167,7 +166,7 @@ export class VolumeReactor implements PathListener {
       noPathRetry: plan.noPathRetry,
       ...plan.life,
       sharedCache: plan.sharedCache,
-      ledger: new FlushLedger(plan.ledger),
+      ledger,
       gate,
       statistics: new DeviceStatistics(plan.statistics),
       isFenced: this.#isFenced,

@@ -9,6 +9,7 @@
  * - A controller that went away took its cache with it. What it held uncovered is counted as lost, and the next flush
  *   fails once. The order "enter the write, then look at the epoch" against "set the epoch, then settle" leaves no gap:
  *   whichever comes first, one of the two sides sees the other and counts the loss. Counting twice is harmless.
+ * - A program that is killed loses all its controllers at once. Its successor finds its ledger (host/ghost-record.ts).
  * - A loss is told by every flush that was under way before the first one that failed was answered: each flush notes at
  *   its beginning how many losses had been told. And a write that was under way when something was lost may have been
  *   meant, in part, without anybody knowing yet: its acknowledgement counts a loss anew.
@@ -27,8 +28,9 @@ export const flushLedgerBytes = (headWords + maxPaths * wordsPerPath) * 4;
 export class FlushLedger {
   readonly #words: Int32Array;
 
-  constructor(buffer: SharedArrayBuffer | ArrayBuffer = new ArrayBuffer(flushLedgerBytes)) {
-    this.#words = new Int32Array(buffer);
+  /** On `flushLedgerBytes` of `buffer` from `at`, which is a multiple of 4. All zeroes means that nothing was written. */
+  constructor(buffer: SharedArrayBuffer | ArrayBuffer = new ArrayBuffer(flushLedgerBytes), at = 0) {
+    this.#words = new Int32Array(buffer, at, flushLedgerBytes / 4);
   }
 
   #at(path: number, word: number): number {
@@ -81,6 +83,21 @@ export class FlushLedger {
     const written = this.#load(path, words.written);
     if (seen === written) return;
     if (Atomics.compareExchange(this.#words, at, seen, written) === seen) Atomics.add(this.#words, lostWord, 1);
+  }
+
+  /**
+   * For a ledger that nobody writes to any more, because its program was killed, and with that all its controllers are
+   * lost: something that was acknowledged may be lost with them, or was lost before, and no flush has told of it.
+   */
+  get isUncovered(): boolean {
+    if (this.losses !== this.told) return true;
+    for (let path = 0; path < maxPaths; path += 1) if (this.isDirty(path)) return true;
+    return false;
+  }
+
+  /** An earlier program left something uncovered: the next flush tells of it. */
+  inherit(): void {
+    Atomics.add(this.#words, lostWord, 1);
   }
 
   /** Losses so far. A write notes them when it begins. */

@@ -44,6 +44,8 @@ export interface Surroundings {
   readonly stores: Map<string, StoreContent>;
 }
 
+/** A timer that is due within so little time is due: what is left is the rounding of sums. Milliseconds. */
+const ROUNDING = 1e-6;
 /** A batch takes at least this long, so that a loop that never waits makes time pass too. Milliseconds. */
 const SHORTEST_BATCH = 0.001;
 /** From a completion to the reactor's waking up, at most. Milliseconds. */
@@ -59,7 +61,7 @@ export class SimIo implements Io, Body {
   readonly name: string;
   readonly core: Core;
   readonly memory: SimMemory;
-  readonly clock: Clock;
+  readonly clock: SleepyClock;
   readonly random: Random;
   readonly opened = new Set<Opened>();
   /** As the contract says; a test may also set it, until the next batch. */
@@ -74,13 +76,13 @@ export class SimIo implements Io, Body {
   #busyBatches = 0;
   #stalledFrom = 0;
   #stalledUntil = 0;
-  #dead = false;
+  dead = false;
 
   constructor(around: Surroundings, name: string, memoryBytes: number) {
     const { core } = around;
     this.name = name;
     this.core = core;
-    this.clock = core;
+    this.clock = new SleepyClock(core);
     this.memory = new SimMemory(memoryBytes);
     this.random = new Random(core.random.nextUint32());
     this.#around = around;
@@ -89,25 +91,25 @@ export class SimIo implements Io, Body {
   }
 
   complete(completion: Completion): void {
-    if (this.#dead) return;
+    if (this.dead) return;
     this.#completions.push(completion);
     this.#wakeSoon();
   }
 
   /** For `SimTimer`. */
   timerIsDue(timer: SimTimer): void {
-    if (this.#dead) return;
+    if (this.dead) return;
     this.#dueTimers.push(timer);
     this.#wakeSoon();
   }
 
   #wakeSoon(): void {
-    if (this.#inBatch || this.#dead || this.#wake.armed) return;
+    if (this.#inBatch || this.dead || this.#wake.armed) return;
     this.#wake.arm(this.core.between(SHORTEST_BATCH, LONGEST_WAKE));
   }
 
   #onWake(): void {
-    if (this.#dead) return;
+    if (this.dead) return;
     const now = this.core.now();
     if (now < this.#stalledUntil) {
       this.#wake.arm(this.#stalledUntil - now);
@@ -115,7 +117,7 @@ export class SimIo implements Io, Body {
     }
     this.slip = 0;
     if (this.#stalledFrom > 0) {
-      const stood = now - this.#stalledFrom;
+      const stood = this.clock.now() - this.#stalledFrom;
       this.slip = stood > SLIP_LIMIT ? stood : 0;
       this.#stalledFrom = 0;
     }
@@ -215,14 +217,24 @@ export class SimIo implements Io, Body {
 
   /** This reactor stands still for so long (a garbage collector, SIGSTOP) and notices it afterwards. */
   stall(milliseconds: number): void {
-    if (this.#stalledFrom === 0) this.#stalledFrom = this.core.now();
+    if (this.#stalledFrom === 0) this.#stalledFrom = this.clock.now();
+    this.#stalledUntil = Math.max(this.#stalledUntil, this.core.now() + milliseconds);
+    this.#wakeSoon();
+  }
+
+  /**
+   * The machine sleeps for so long: as `stall`, but the clock stands still meanwhile, so that nobody notices. (It counts
+   * the time that the machine was awake; CLOCK_MONOTONIC does that while CLOCK_BOOTTIME goes on.)
+   */
+  sleepDeeply(milliseconds: number): void {
+    this.clock.standStill(milliseconds);
     this.#stalledUntil = Math.max(this.#stalledUntil, this.core.now() + milliseconds);
     this.#wakeSoon();
   }
 
   /** The process dies: peers see resets, nothing of it runs any more. Its memory is lost, files and stores stay. */
   kill(): void {
-    this.#dead = true;
+    this.dead = true;
     this.#wake.disarm();
     this.#completions.clear();
     this.#dueTimers.clear();
@@ -232,7 +244,7 @@ export class SimIo implements Io, Body {
 
   /** What is under way, a line each, for people. */
   describe(): string[] {
-    if (this.#dead) return [`${this.name}: dead`];
+    if (this.dead) return [`${this.name}: dead`];
     const lines: string[] = [];
     for (const opened of this.opened) {
       const line = opened.describe();
@@ -242,18 +254,70 @@ export class SimIo implements Io, Body {
   }
 }
 
+/** The clock of one reactor: the world's, but for the time in which it stood still. */
+class SleepyClock implements Clock {
+  readonly #core: Core;
+  /** How far it is behind the world, milliseconds. */
+  #behind = Number.NaN;
+  #asleepFrom = Number.NaN;
+  /** 0: it is awake. */
+  #asleepUntil = Number.NaN;
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#behind = 0;
+    this.#asleepFrom = 0;
+    this.#asleepUntil = 0;
+  }
+
+  now(): number {
+    const now = this.#core.now();
+    if (this.#asleepUntil > 0) {
+      if (now < this.#asleepUntil) return this.#asleepFrom - this.#behind;
+      this.#behind += this.#asleepUntil - this.#asleepFrom;
+      this.#asleepUntil = 0;
+    }
+    return now - this.#behind;
+  }
+
+  /** Milliseconds from now on. */
+  get standsStillFor(): number {
+    return Math.max(0, this.#asleepUntil - this.#core.now());
+  }
+
+  standStill(milliseconds: number): void {
+    this.now();
+    const now = this.#core.now();
+    if (this.#asleepUntil === 0) this.#asleepFrom = now;
+    this.#asleepUntil = Math.max(this.#asleepUntil, now + milliseconds);
+  }
+}
+
 /** A timer that becomes due in the world's time, and fires in the next batch of its reactor. */
 class SimTimer implements Timer {
+  readonly #io: SimIo;
   readonly #fire: () => void;
   readonly #event: Timer;
   #due = false;
+  /** By the reactor's clock. */
+  #dueAt = Number.NaN;
 
   constructor(io: SimIo, fire: () => void) {
+    this.#io = io;
     this.#fire = fire;
-    this.#event = io.core.events.make(() => {
-      this.#due = true;
-      io.timerIsDue(this);
-    });
+    this.#event = io.core.events.make(() => this.#onEvent());
+  }
+
+  #onEvent(): void {
+    // Later than the world's time says if the reactor's clock stood still meanwhile.
+    const { clock } = this.#io;
+    const left = this.#dueAt - clock.now();
+    if (left > ROUNDING) {
+      this.#event.arm(clock.standsStillFor + left);
+      return;
+    }
+    this.#due = true;
+    this.#io.timerIsDue(this);
   }
 
   get armed(): boolean {
@@ -262,6 +326,7 @@ class SimTimer implements Timer {
 
   arm(milliseconds: number): void {
     this.#due = false;
+    this.#dueAt = this.#io.clock.now() + milliseconds;
     this.#event.arm(milliseconds);
   }
 

@@ -54,7 +54,7 @@ export class World {
     this.#memoryBytes = options.memoryBytes ?? MEMORY_BYTES;
   }
 
-  /** Milliseconds of virtual time, as every reactor's clock shows it. */
+  /** Milliseconds of virtual time, as the clock of every reactor shows it that never slept. */
   get now(): number {
     return this.#core.now();
   }
@@ -64,12 +64,14 @@ export class World {
     return this.#network.faults;
   }
 
-  /** Makes a reactor. Its name is also its host on the network. */
+  /** Makes a reactor. Its name is also its host on the network; one that died may have a successor of that name. */
   io(name: string, memoryBytes = this.#memoryBytes): SimIo {
-    assert(!this.#bodies.some((body) => body.name === name), 'two reactors of one name');
+    const before = this.#bodies.findIndex((body) => body.name === name);
+    assert(before === -1 || this.#bodies[before]?.dead === true, 'two reactors of one name');
     const surroundings = { core: this.#core, network: this.#network, disk: this.#disk, stores: this.#stores };
     const body = new SimIo(surroundings, name, memoryBytes);
-    this.#bodies.push(body);
+    if (before === -1) this.#bodies.push(body);
+    else this.#bodies[before] = body;
     return body;
   }
 
