@@ -250,7 +250,7 @@ export function completeConfig(options: ArrayOptions): ArrayConfig {
   checkRange('kas', config.kas, 100, 6_553_500);
   check(config.kas % 100 === 0, "The array's kas is a multiple of 100 ms.");
   checkRange('anaGroups', config.anaGroups, 1, maxAnaGroups);
-  checkRange('anatt', config.anatt, 1, 255);
+  checkRange('anatt', config.anatt, 0, 255);
   checkRange('receiveBytes', config.receiveBytes, 16384, 16 * 1024 * 1024);
   checkRange('capsuleBuffers', config.capsuleBuffers, 1, 65536);
   checkRange('connectTimeout', config.connectTimeout, 1, 3_600_000);

@@ -12,7 +12,9 @@ export function timeoutsText(asked: DeviceDelays, paths: readonly PathView[]): s
     tcpUserTimeout === 0
       ? 'TCP as the kernel likes'
       : `TCP ${formatDuration(tcpUserTimeout)} without an acknowledgement`;
-  return `${io}; keep-alive ${keepAliveText(asked, paths)}; ${tcp}`;
+  const ana = distinct(paths.map(({ delays }) => delays.anaTransition)).map(formatDuration);
+  const transition = ana.length === 0 ? '' : `; ANA transition ${ana.join(', ')}`;
+  return `${io}; keep-alive ${keepAliveText(asked, paths)}; ${tcp}${transition}`;
 }
 
 /** Controllers count in steps of their own, so that theirs may be longer. */

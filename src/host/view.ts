@@ -35,6 +35,8 @@ export interface PathDelays {
   readonly fence: number;
   /** The array does not say so: `fence` is assumed, not guaranteed. */
   readonly isFenceAssumed: boolean;
+  /** How long the volume may be between two ANA states before the controller is reset; 0 where there are none. */
+  readonly anaTransition: number;
   /** Until the next attempt to connect, where one is waited for; else -1. */
   readonly nextAttempt: number;
 }

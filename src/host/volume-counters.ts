@@ -121,6 +121,7 @@ function pathDelays(view: AssociationView | undefined, now: number): PathDelays 
     keepAlive: view?.delays.keepAlive ?? 0,
     fence: view?.fenceMs ?? 0,
     isFenceAssumed: view?.delays.isFenceAssumed ?? false,
+    anaTransition: view?.delays.anaTransition ?? 0,
     nextAttempt: view === undefined || view.retryAt === 0 ? -1 : Math.max(0, view.retryAt - now),
   };
 }

@@ -13,6 +13,7 @@ import { fenceTime } from '../fabric/nvme-tcp/fence.ts';
 import type { FabricLead } from '../fabric/nvme-tcp/lead.ts';
 import type { FenceKind, PathInfo } from '../fabric/nvme-tcp/messages.ts';
 import type { RefusedNamespace } from '../fabric/nvme-tcp/namespace-scan.ts';
+import { anaTransitionMs } from '../fabric/nvme-tcp/namespace-watch.ts';
 import { abortGrace } from '../fabric/nvme-tcp/queue-pair.ts';
 import type { Io } from '../io/contract.ts';
 
@@ -45,6 +46,7 @@ export interface AssociationDelays {
   readonly reconnectLongest: number;
   /** The array does not say how long a lost controller needs to stop: `fenceMs` is an assumption. */
   readonly isFenceAssumed: boolean;
+  readonly anaTransition: number;
 }
 
 /** An association as people see it. Plain data. */
@@ -232,6 +234,7 @@ function delaysOf({ ready, options }: Association): AssociationDelays {
     tcpUserTimeout: options.userTimeoutMs,
     reconnectFirst: options.reconnectFirstMs,
     reconnectLongest: options.reconnectLongestMs,
+    anaTransition: ready === null ? 0 : anaTransitionMs(ready),
     isFenceAssumed: ready !== null && fenceTime(ready, options.quiesceMs).isAssumed,
   };
 }

@@ -32,7 +32,9 @@ export const pathStates = {
   inaccessible: {
     carries: 0,
     meaning: 'The connection stands, but the array serves the volume elsewhere.',
-    setBy: 'the array: its ANA (ALUA) state is inaccessible, in transition or lost for good',
+    setBy:
+      'the array: its ANA (ALUA) state is inaccessible, in transition or lost for good; a transition longer than ' +
+      'ANATT makes the association reset the controller: then the path is down',
   },
   connecting: {
     carries: 0,

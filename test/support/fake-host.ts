@@ -36,7 +36,7 @@ export function fakePath(number: number, changes: Partial<PathView> = {}): PathV
     cntlid: number,
     since: '2026-11-01T12:00:00.000Z',
     losses: 0,
-    delays: { keepAlive: 15_000, fence: 60_000, isFenceAssumed: true, nextAttempt: -1 },
+    delays: { keepAlive: 15_000, fence: 60_000, isFenceAssumed: true, anaTransition: 10_000, nextAttempt: -1 },
     counters: noCounters,
     ...changes,
   };

@@ -4,6 +4,7 @@ import { CausewayError } from '../../base/errors.ts';
 import { op } from '../../block/request.ts';
 import { type Part, verdict } from '../contract.ts';
 import { access } from './messages.ts';
+import { anaTransitionMs } from './namespace-watch.ts';
 import { outcome, outcomeName } from './status.ts';
 import { pattern, portAddress, type TestFabric, withFabric } from './with-fabric.test.support.ts';
 
@@ -255,9 +256,39 @@ test('an ANA transition that never ends condemns the controller after ANATT', as
     await fabric.world.run({ until: () => fabric.states.includes('1:condemned') });
     const took = fabric.world.now - before;
     assert.ok(took >= 3000 && took < 5000, `${took} ms`);
+    // The next life has as long again, however often it takes.
+    await fabric.world.pass(30_000);
+    const resets = fabric.states.filter((state) => state === '1:condemned').length;
+    assert.ok(resets >= 4 && resets <= 11, `${resets} resets`);
     fabric.array.faults.setAna(1, 1, 'optimized');
     await fabric.world.run({ until: () => fabric.reactor.path(1).open });
   });
+});
+
+test('ANA transitions that end in time are nothing, however they follow each other; no ANATT is 30 s', async () => {
+  const volumes = [1, 2].map((nsid) => ({ nsid, anagrpid: nsid, name: `${nsid}`, sizeBytes: 2 ** 20 }));
+  for (const anatt of [3, 0]) {
+    await withFabric(22, 1, { anatt, volumes }, async (fabric) => {
+      const { world, array, states, reactor } = fabric;
+      const association = await fabric.live(1, { ioTimeoutMs: 600_000, adminTimeoutMs: 600_000, katoMs: 600_000 });
+      const limit = anatt === 0 ? 30_000 : 3000;
+      assert.equal(anaTransitionMs(association.ready ?? assert.fail()), limit);
+      // One of the two is always between two states, each for less than ANATT.
+      for (let round = 0; round < 8; round += 1) {
+        const group = 1 + (round % 2);
+        array.faults.setAna(1, group, 'change');
+        await world.pass(50);
+        array.faults.setAna(1, 3 - group, 'optimized');
+        await world.pass(0.8 * limit);
+      }
+      // The state changes back while we stand still: what is read afterwards counts.
+      reactor.io.stall(2 * limit);
+      await world.pass(limit);
+      for (const group of [1, 2]) array.faults.setAna(1, group, 'optimized');
+      await world.pass(2 * limit);
+      assert.deepEqual(states, ['1:connecting', '1:live']);
+    });
+  }
 });
 
 test('namespaces come, change and go', async () => {

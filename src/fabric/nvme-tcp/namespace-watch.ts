@@ -38,6 +38,8 @@ type Announce = (paths: readonly PathInfo[], all: readonly (PathInfo | RefusedNa
 
 /** How often a namespace between two ANA states is looked at, besides what events say. Milliseconds. */
 const transitionLookMs = 1000;
+/** For arrays that report no ANATT (0 is none, although ANA reporting asks for one). */
+const defaultTransitionMs = 30_000;
 
 export class NamespaceWatch {
   readonly #io: Io;
@@ -50,8 +52,9 @@ export class NamespaceWatch {
   #first = true;
   #begun = false;
   #reading = false;
-  #inTransition = false;
-  #watchingTransition = false;
+  /** By nsid, of those between two ANA states: since when, as far as we know. */
+  readonly #changingSince = new Map<number, number>();
+  #watchingTransitions = false;
 
   constructor(io: Io, life: WatchedLife, controller: Controller, options: WatchOptions, announce: Announce) {
     this.#io = io;
@@ -126,7 +129,7 @@ export class NamespaceWatch {
   }
 
   async #readAccess(): Promise<void> {
-    const { hasAna, id } = this.#ready;
+    const { hasAna } = this.#ready;
     const where = addressText(this.#options.address);
     const log = hasAna ? await this.#controller.readAnaLog() : null;
     const paths: PathInfo[] = [];
@@ -140,29 +143,46 @@ export class NamespaceWatch {
       paths.push(info);
       all.push(info);
     }
-    this.#inTransition = paths.some((path) => path.access === access.change);
+    this.#judgeTransitions(paths);
     if (this.#life.condemned.settled) return;
     this.#announce(paths, all);
-    if (this.#inTransition && !this.#watchingTransition) void this.#watchTransition(id.anatt);
+    if (this.#changingSince.size > 0 && !this.#watchingTransitions) void this.#watchTransitions();
   }
 
-  /** A namespace between two ANA states has to reach one within ANATT seconds; otherwise the controller is at fault. */
-  async #watchTransition(anatt: number): Promise<void> {
-    const { clock } = this.#io;
-    this.#watchingTransition = true;
-    const deadline = clock.now() + Math.max(1, anatt) * 1000;
-    while (this.#inTransition && !this.#life.condemned.settled) {
-      const left = deadline - clock.now();
-      if (left <= 0) {
-        const where = addressText(this.#options.address);
-        this.#life.condemn(
-          new CausewayError('nvme-timeout', `${where} is in ANA transition for more than ${anatt} s.`),
-        );
-        return;
-      }
-      await this.#io.sleep(Math.min(transitionLookMs, left));
+  /**
+   * A namespace between two ANA states has to reach one within ANATT; otherwise the controller is at fault, and is reset:
+   * a new life reads everything anew, and has as much time again. Judged by what was read just now, and by nothing else,
+   * so that neither an event that was lost nor a stall of our own condemns anybody.
+   */
+  #judgeTransitions(paths: readonly PathInfo[]): void {
+    const now = this.#io.clock.now();
+    const before = new Map(this.#changingSince);
+    this.#changingSince.clear();
+    for (const path of paths) {
+      if (path.access === access.change) this.#changingSince.set(path.nsid, before.get(path.nsid) ?? now);
+    }
+    const limit = anaTransitionMs(this.#ready);
+    for (const since of this.#changingSince.values()) {
+      if (now - since < limit) continue;
+      const where = addressText(this.#options.address);
+      this.#life.condemn(
+        new CausewayError('nvme-timeout', `${where} has been in ANA transition for more than ${limit / 1000} s.`),
+      );
+    }
+  }
+
+  async #watchTransitions(): Promise<void> {
+    this.#watchingTransitions = true;
+    while (this.#changingSince.size > 0 && !this.#life.condemned.settled) {
+      await this.#io.sleep(transitionLookMs);
       this.becomesStale(stale.access);
     }
-    this.#watchingTransition = false;
+    this.#watchingTransitions = false;
   }
+}
+
+/** How long a namespace may be between two ANA states, milliseconds; 0 = there are none. */
+export function anaTransitionMs({ hasAna, id }: ReadyController): number {
+  if (!hasAna) return 0;
+  return id.anatt === 0 ? defaultTransitionMs : id.anatt * 1000;
 }
