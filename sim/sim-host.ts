@@ -9,7 +9,7 @@ import { type Geometry, maxTransferBytes } from '../src/block/device.ts';
 import { FabricLead } from '../src/fabric/nvme-tcp/lead.ts';
 import type { PathInfo, ToLead, ToReactor } from '../src/fabric/nvme-tcp/messages.ts';
 import { FabricReactor } from '../src/fabric/nvme-tcp/reactor-side.ts';
-import { earlierProgram, gateIn, GhostRecord, ledgerIn } from '../src/host/ghost-record.ts';
+import { earlierProgram, GhostRecord, sharedIn } from '../src/host/ghost-record.ts';
 import { mergedPathState } from '../src/host/volume-counters.ts';
 import { type AttachedVolume, type LeadEvent, VolumeLead } from '../src/host/volume-lead.ts';
 import { geometryOf, mismatch, type VolumeEvent, type VolumePlan, VolumeReactor } from '../src/host/volume-reactor.ts';
@@ -170,11 +170,13 @@ export class SimHost {
         reactor: reactor.index,
       };
       const { memory } = store;
-      const gate = gateIn(memory, this.reactors.length, reactor.index);
-      reactor.volumes.make(plan, gate, ledgerIn(memory, this.reactors.length));
+      reactor.volumes.make(plan, sharedIn(memory, this.reactors.length, reactor.index));
     }
     const keepMs = record.begin();
-    if (keepMs > 0) this.#kept.arm(keepMs);
+    if (keepMs > 0) {
+      this.#kept.arm(keepMs);
+      void this.#resetEarlier(record, keepMs);
+    }
     const granted = attached.associations.filter(({ state }) => state === 'live').map(({ queues }) => queues);
     this.served = Math.max(1, Math.min(this.reactors.length, ...granted));
     this.attached = true;
@@ -202,13 +204,23 @@ export class SimHost {
     }
   }
 
+  /** As `host/open-source.ts` does. */
+  async #resetEarlier({ heritage }: GhostRecord, withinMs: number): Promise<void> {
+    const { lives } = heritage;
+    if (lives === null) return;
+    const areReset = await this.lead.resetEarlier({ associations: this.associations, lives, withinMs });
+    if (!areReset || !this.#kept.armed) return;
+    this.#kept.disarm();
+    await this.#forget();
+  }
+
   /** What an earlier program left can not come any more. */
   async #forget(): Promise<void> {
     this.record?.over();
     for (const reactor of this.reactors) {
       await this.#turn(reactor);
       if (!this.attached) return;
-      reactor.device.fenced(earlierProgram.controller, earlierProgram.epoch);
+      reactor.volumes.fenced(deviceNumber, earlierProgram.controller, earlierProgram.epoch);
     }
   }
 
@@ -253,7 +265,7 @@ export class SimHost {
     }
     await this.lead.release(this.associations);
     const { store } = this.#place;
-    const isEmpty = gateIn(store.memory, this.reactors.length).entries().length === 0;
+    const isEmpty = sharedIn(store.memory, this.reactors.length).gate.entries().length === 0;
     store.leave(this.record?.left(isEmpty) ?? null);
     this.kill();
   }

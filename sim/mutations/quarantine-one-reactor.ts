@@ -8,8 +8,8 @@ export function quarantineAlone(): () => void {
     VolumeReactor.prototype,
     'make',
     (make) =>
-      function alone(this: VolumeReactor, plan: VolumePlan, _gate, ledger) {
-        return make.call(this, plan, new GhostGate(), ledger);
+      function alone(this: VolumeReactor, plan: VolumePlan, shared) {
+        return make.call(this, plan, { ...shared, gate: new GhostGate() });
       },
   );
 }

@@ -3,12 +3,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
+import type { ControllerInstance } from '../fabric/nvme-tcp/messages.ts';
 import { GhostGate, passage } from '../multipath/ghost-gate.ts';
 import { nobody, quarantineEntries } from '../multipath/quarantine.ts';
 import type { FlushLedger } from '../multipath/flush-ledger.ts';
 import { mapGate } from './gate-mapping.ts';
 import { GhostFile, type GhostFileOptions, sweepGhostFiles } from './ghost-file.ts';
-import { earlierProgram, ledgerIn } from './ghost-record.ts';
+import { earlierProgram, sharedIn } from './ghost-record.ts';
 import { claimIdentity } from './identity-claim.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'causeway-ghosts-'));
@@ -33,10 +34,16 @@ function volume(more: Partial<GhostFileOptions> = {}): GhostFileOptions {
   };
 }
 
+/** The controller that has what it lost. */
+const lost: ControllerInstance = { cntlid: 7, ciu: 2, cirn: 0xfedc_ba98_7654_3210n };
+
 /** What a program does that is killed: a write under way, another one in quarantine, one that ended. */
 function dieWith(options: GhostFileOptions): void {
   void new GhostFile(options);
-  const gate = new GhostGate(mapGate(options.path, options.reactors).memory, options.reactors, 1);
+  const { gate, lives } = sharedIn(mapGate(options.path, options.reactors).memory, options.reactors, 1);
+  lives.began(3, 6, { ...lost, ciu: 1 });
+  lives.began(3, 7, lost);
+  lives.ended(3, 6);
   assert.equal(gate.pass(0, 4096, 4096, nobody), passage.free);
   assert.equal(gate.pass(1, 65536, 8192, nobody), passage.free);
   assert.ok(gate.lost(1, 65536, 8192, 3, 7, gate.newOwner()));
@@ -49,7 +56,7 @@ describe('what an earlier program left', () => {
     for (const more of [{}, { isNew: true, uptime: () => 1000 }] as Partial<GhostFileOptions>[]) {
       const options = volume(more);
       const file = new GhostFile(options);
-      assert.deepEqual(file.heritage, { ranges: [], keepMs: 0, isUncovered: false });
+      assert.deepEqual(file.heritage, { ranges: [], keepMs: 0, isUncovered: false, lives: null });
       assert.ok(fs.existsSync(options.path));
       file.close();
       assert.ok(!fs.existsSync(options.path), 'a file is left though nothing is in quarantine');
@@ -65,6 +72,7 @@ describe('what an earlier program left', () => {
       ranges: [{ start: 0, length: sizeBytes }],
       keepMs: bound - 20_000,
       isUncovered: false,
+      lives: null,
     });
     file.close();
   });
@@ -80,6 +88,7 @@ describe('what an earlier program left', () => {
       ],
       keepMs: bound,
       isUncovered: false,
+      lives: [lost],
     });
     const gate = new GhostGate(mapGate(options.path, 4).memory, 4, 3);
     for (const [start, answer] of [
@@ -103,6 +112,7 @@ describe('what an earlier program left', () => {
     dieWith({ ...options, boundMs: 90_000 });
     void new GhostFile(options);
     assert.deepEqual(new GhostFile(options).heritage.ranges.length, 2);
+    assert.deepEqual(new GhostFile(options).heritage.lives, [lost]);
     assert.equal(new GhostFile(options).heritage.keepMs, 90_000);
   });
 
@@ -115,9 +125,22 @@ describe('what an earlier program left', () => {
     assert.deepEqual([soon.heritage.ranges.length, soon.heritage.keepMs], [2, bound - 10_000]);
     soon.close();
     const long = new GhostFile(later(10_000 + bound));
-    assert.deepEqual(long.heritage, { ranges: [], keepMs: 0, isUncovered: false });
+    assert.deepEqual(long.heritage, { ranges: [], keepMs: 0, isUncovered: false, lives: null });
     long.close();
     assert.ok(!fs.existsSync(options.path));
+  });
+
+  it('is over at once when all controllers that had it are reset, and told once', () => {
+    const options = volume();
+    dieWith(options);
+    const file = new GhostFile(options);
+    let told = 0;
+    file.begin(() => (told += 1));
+    assert.ok(file.keptFor > bound - 1000);
+    file.over();
+    file.over();
+    assert.deepEqual([told, file.keptFor], [1, 0]);
+    file.close();
   });
 
   it('is kept as long as the earlier program asked for, also when a later one with a shorter time detaches in order', () => {
@@ -137,7 +160,7 @@ describe('what an earlier program left', () => {
       (file: string) => fs.truncateSync(file, 50_000),
       (file: string) => fs.writeFileSync(file, ''),
       (file: string) =>
-        fs.writeFileSync(file, fs.readFileSync(file, 'latin1').replace('"version":2', '"version":1'), 'latin1'),
+        fs.writeFileSync(file, fs.readFileSync(file, 'latin1').replace(/"version":\d+/, '"version":0'), 'latin1'),
       (file: string) =>
         fs.writeFileSync(file, fs.readFileSync(file, 'latin1').replace('this boot', 'that boot'), 'latin1'),
       (file: string) =>
@@ -176,11 +199,11 @@ describe('what an earlier program left', () => {
     ] as const) {
       const options = volume();
       void new GhostFile(options);
-      write(ledgerIn(mapGate(options.path, 2).memory, 2));
+      write(sharedIn(mapGate(options.path, 2).memory, 2).ledger);
       // Over one that is killed before a flush told of it, too.
       assert.equal(new GhostFile(options).heritage.isUncovered, expected, String(write));
       assert.equal(new GhostFile({ ...options, reactors: 3 }).heritage.isUncovered, expected, String(write));
-      const ledger = ledgerIn(mapGate(options.path, 3).memory, 3);
+      const ledger = sharedIn(mapGate(options.path, 3).memory, 3).ledger;
       assert.equal(ledger.losses - ledger.told, expected ? 1 : 0);
       ledger.tell(ledger.losses);
       const last = new GhostFile({ ...options, reactors: 3 });

@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { GhostGate } from '../multipath/ghost-gate.ts';
 import type { QuarantineEntry } from '../multipath/quarantine.ts';
 import { type Mapping, mapGate } from './gate-mapping.ts';
-import { gateIn, GhostRecord, type Heritage, isRecordOver, type RecordOptions } from './ghost-record.ts';
+import { GhostRecord, type Heritage, isRecordOver, type RecordOptions, sharedIn } from './ghost-record.ts';
 import { ifUnclaimed } from './identity-claim.ts';
 
 export interface GhostFileOptions extends RecordOptions {
@@ -23,6 +23,7 @@ export class GhostFile {
   readonly #gate: GhostGate;
   #closed = false;
   #timer: NodeJS.Timeout | null = null;
+  #fenced = (): void => {};
 
   /** Nobody else may have the volume. @throws CausewayError `runtime-directory`, `out-of-memory` */
   constructor(options: GhostFileOptions) {
@@ -31,7 +32,7 @@ export class GhostFile {
     this.#record = new GhostRecord(options, { now: () => performance.now(), uptime }, read(file));
     writeNew(file, this.#record.image());
     this.#mapping = mapGate(file, reactors);
-    this.#gate = gateIn(this.#mapping.memory, reactors);
+    this.#gate = sharedIn(this.#mapping.memory, reactors).gate;
   }
 
   get path(): string {
@@ -55,12 +56,17 @@ export class GhostFile {
   begin(fenced: () => void): void {
     const milliseconds = this.#record.begin();
     if (milliseconds === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.#record.over();
-      fenced();
-    }, milliseconds);
+    this.#fenced = fenced;
+    this.#timer = setTimeout(() => this.over(), milliseconds);
     this.#timer.unref();
+  }
+
+  /** What was left can not come any more: time has passed, or all controllers that had it are reset. */
+  over(): void {
+    if (this.#timer === null) return;
+    this.end();
+    this.#record.over();
+    this.#fenced();
   }
 
   /** The reactors are about to let go of it: nobody is told of a fence any more. */

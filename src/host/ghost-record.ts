@@ -8,6 +8,7 @@
  * - the ranges in quarantine, and the writes that were under way, each of which may still be executed: they are in
  *   quarantine for as long as the array may need to notice that the old program's connections are gone. The kernel reset
  *   those when the process ended (SO_LINGER), so the clock starts now at the latest;
+ * - the controllers that have them: when all of those were reset, nothing can come any more, at once;
  * - whether something that was acknowledged lay in a controller's volatile cache, or was lost with one before a flush
  *   could tell of it: every controller of the old program is gone, so the next flush fails once, as it does for a
  *   controller that is lost while the program lives.
@@ -16,9 +17,11 @@
  * where nothing outlives the kernel, so a missing file also means that the host was started anew, perhaps without a word
  * to the array: then nothing is known, and the whole volume is in quarantine until the host has been up that long.
  */
+import type { ControllerInstance } from '../fabric/nvme-tcp/messages.ts';
 import { FlushLedger, flushLedgerBytes } from '../multipath/flush-ledger.ts';
 import { GhostGate, ghostGateBytes } from '../multipath/ghost-gate.ts';
 import { nobody, quarantineEntries } from '../multipath/quarantine.ts';
+import { ControllerLives, controllerLivesBytes } from './controller-lives.ts';
 
 /** The "controller" of what an earlier program left; a real one's number is not negative. */
 export const earlierProgram = { controller: -1, epoch: 1 } as const;
@@ -26,20 +29,28 @@ export const earlierProgram = { controller: -1, epoch: 1 } as const;
 /** The file begins with a header, alone on its page; the memory that the reactors share follows. */
 export const sharedOffset = 4096;
 
-const version = 2;
+const version = 3;
 
-/** The gate and, behind it, the ledger. */
+/** The gate, behind it the ledger, and then the controllers. */
 export function sharedBytes(reactors: number): number {
-  return ghostGateBytes(reactors) + flushLedgerBytes;
+  return ghostGateBytes(reactors) + flushLedgerBytes + controllerLivesBytes;
 }
 
-/** The gate of a volume in the memory that its reactors share, as one of them sees it. */
-export function gateIn(memory: ArrayBuffer, reactors: number, reactor = 0): GhostGate {
-  return new GhostGate(memory, reactors, reactor);
+/** What the reactors of a volume share, as one of them sees it. */
+export interface SharedParts {
+  readonly gate: GhostGate;
+  readonly ledger: FlushLedger;
+  readonly lives: ControllerLives;
 }
 
-export function ledgerIn(memory: ArrayBuffer, reactors: number): FlushLedger {
-  return new FlushLedger(memory, ghostGateBytes(reactors));
+/** In the memory that the file holds. */
+export function sharedIn(memory: ArrayBuffer, reactors: number, reactor = 0): SharedParts {
+  const ledgerAt = ghostGateBytes(reactors);
+  return {
+    gate: new GhostGate(memory, reactors, reactor),
+    ledger: new FlushLedger(memory, ledgerAt),
+    lives: new ControllerLives(memory, ledgerAt + flushLedgerBytes),
+  };
 }
 
 interface Header {
@@ -81,9 +92,11 @@ export interface Heritage {
   readonly keepMs: number;
   /** What it acknowledged may be lost with a cache, and nobody was told. */
   readonly isUncovered: boolean;
+  /** The controllers that may still execute something: once all of them are reset, none can. Null: not all are known. */
+  readonly lives: readonly ControllerInstance[] | null;
 }
 
-const nothing: Heritage = { ranges: [], keepMs: 0, isUncovered: false };
+const nothing: Heritage = { ranges: [], keepMs: 0, isUncovered: false, lives: null };
 
 /** One program's time with a volume. */
 export class GhostRecord {
@@ -103,12 +116,13 @@ export class GhostRecord {
   /** The file that this program begins with: what it inherited is handed on if it is killed, too. */
   image(): Uint8Array {
     const { reactors, bootId, boundMs } = this.#options;
-    const { ranges, keepMs, isUncovered } = this.heritage;
+    const { ranges, keepMs, isUncovered, lives: left } = this.heritage;
     const memory = new ArrayBuffer(sharedBytes(reactors));
-    const gate = gateIn(memory, reactors);
+    const { gate, ledger, lives } = sharedIn(memory, reactors);
     const { controller, epoch } = earlierProgram;
     for (const { start, length } of ranges) gate.keep(start, length, controller, epoch, nobody);
-    if (isUncovered) ledgerIn(memory, reactors).inherit();
+    if (ranges.length > 0) lives.inherit(controller, epoch, left);
+    if (isUncovered) ledger.inherit();
     const bytes = new Uint8Array(sharedOffset + memory.byteLength);
     bytes.set(headerBytes({ bootId, reactors, boundMs: Math.max(boundMs, keepMs), until: null }));
     bytes.set(new Uint8Array(memory), sharedOffset);
@@ -158,19 +172,21 @@ function findHeritage(options: RecordOptions, uptime: number, found: Uint8Array 
   if (found === null) {
     const left = boundMs - uptime;
     // Whoever waited for a flush died with the host.
-    return left > 0 ? { ranges: whole, keepMs: left, isUncovered: false } : nothing;
+    return left > 0 ? { ...nothing, ranges: whole, keepMs: left } : nothing;
   }
   const header = parseHeader(found);
-  if (header === null) return { ranges: whole, keepMs: boundMs, isUncovered: true };
-  if (header.bootId !== bootId) return { ranges: whole, keepMs: boundMs, isUncovered: false };
+  if (header === null) return { ...nothing, ranges: whole, keepMs: boundMs, isUncovered: true };
+  if (header.bootId !== bootId) return { ...nothing, ranges: whole, keepMs: boundMs };
   // Copied to the start of a buffer of its own: numbers lie where they may lie.
   const memory = new Uint8Array(found.subarray(sharedOffset)).buffer;
-  const isUncovered = header.until === null && ledgerIn(memory, header.reactors).isUncovered;
+  const { gate, ledger, lives } = sharedIn(memory, header.reactors);
+  const isUncovered = header.until === null && ledger.isUncovered;
   const longest = Math.max(boundMs, header.boundMs);
   const keepMs = header.until === null ? longest : Math.min(longest, header.until - uptime);
-  const left = gateIn(memory, header.reactors).remains();
+  const left = gate.remains();
   if (keepMs <= 0 || left.length === 0) return { ...nothing, isUncovered };
-  return { ranges: left.length <= quarantineEntries / 2 ? left : whole, keepMs, isUncovered };
+  const ranges = left.length <= quarantineEntries / 2 ? left : whole;
+  return { ranges, keepMs, isUncovered, lives: lives.instances() };
 }
 
 function parseHeader(bytes: Uint8Array): Header | null {

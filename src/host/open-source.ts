@@ -24,7 +24,7 @@ import type { OpenedDevice } from './reactor-entry.ts';
 import { pathWeights } from './path-weights.ts';
 import type { Source } from './source.ts';
 import { mergedPathState } from './volume-counters.ts';
-import type { AttachedVolume } from './volume-lead.ts';
+import type { AttachedVolume, EarlierOrder } from './volume-lead.ts';
 import { geometryOf, type VolumePlan } from './volume-reactor.ts';
 
 /** A device that stands on every reactor of the host. */
@@ -204,6 +204,7 @@ async function openFabric(
     });
     await host.callAll('volume.make', plan);
     ghosts.begin(() => void host.callAll('volume.fenced', () => ({ device, ...earlierProgram })));
+    void resetEarlier(host, ghosts, associations);
     const reactors = reactorsServed(host, attached);
     const statistics = buffers.slice(0, reactors).map((buffer) => new DeviceStatistics(buffer));
     await pathsPlaced(attached, statistics);
@@ -229,6 +230,15 @@ async function openFabric(
     await host.lead.call('volume.release', associations);
     throw error;
   }
+}
+
+/** What an earlier program left ends at once if its controllers can be reset; else time ends it, and this says nothing. */
+async function resetEarlier(host: CausewayHost, ghosts: GhostFile, associations: readonly number[]): Promise<void> {
+  const { lives, ranges, keepMs } = ghosts.heritage;
+  if (ranges.length === 0 || lives === null) return;
+  const order: EarlierOrder = { associations, lives, withinMs: keepMs };
+  const areReset = await host.lead.call<boolean>('volume.reset-earlier', order).catch(() => false);
+  if (areReset) ghosts.over();
 }
 
 /**

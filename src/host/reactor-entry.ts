@@ -21,8 +21,8 @@ import type { Methods } from './rpc.ts';
 import { type DirectIo, DirectChannel } from './direct-channel.ts';
 import { runVerifier, type VerifierPlan } from './verifier.ts';
 import { type Mapping, mapGate } from './gate-mapping.ts';
-import { gateIn, ledgerIn } from './ghost-record.ts';
-import { type AttachRequest, VolumeLead } from './volume-lead.ts';
+import { sharedIn } from './ghost-record.ts';
+import { type AttachRequest, type EarlierOrder, VolumeLead } from './volume-lead.ts';
 import { type VolumePlan, VolumeReactor } from './volume-reactor.ts';
 import { runWorker, type WorkerContext } from './worker-main.ts';
 
@@ -87,10 +87,11 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
       gates.set(plan.device, mapping);
       const { memory } = mapping;
       const { device, reactors, reactor } = plan;
-      open(device, volumes.make(plan, gateIn(memory, reactors, reactor), ledgerIn(memory, reactors)));
+      open(device, volumes.make(plan, sharedIn(memory, reactors, reactor)));
     },
     'volume.fenced': async (order: { device: number; controller: number; epoch: number }) =>
-      volumes.volume(order.device).fenced(order.controller, order.epoch),
+      volumes.fenced(order.device, order.controller, order.epoch),
+    'volume.reset-earlier': (order: EarlierOrder) => defined(lead, 'not the lead').resetEarlier(order),
     'volume.disable': async (order: { device: number; index: number; disabled: boolean }) =>
       volumes.disable(order.device, order.index, order.disabled),
     'volume.fail-queued': async (device: number) => volumes.volume(device).failQueued(),

@@ -10,8 +10,10 @@ import {
   type AssociationState,
 } from '../fabric/nvme-tcp/association.ts';
 import { fenceTime } from '../fabric/nvme-tcp/fence.ts';
+import type { Controller } from '../fabric/nvme-tcp/controller.ts';
+import { resetOverOthers } from '../fabric/nvme-tcp/cross-reset.ts';
 import type { FabricLead } from '../fabric/nvme-tcp/lead.ts';
-import type { FenceKind, PathInfo } from '../fabric/nvme-tcp/messages.ts';
+import type { ControllerInstance, FenceKind, PathInfo } from '../fabric/nvme-tcp/messages.ts';
 import type { RefusedNamespace } from '../fabric/nvme-tcp/namespace-scan.ts';
 import { anaTransitionMs } from '../fabric/nvme-tcp/namespace-watch.ts';
 import { abortGrace } from '../fabric/nvme-tcp/queue-pair.ts';
@@ -23,6 +25,15 @@ export interface AttachRequest {
   readonly nsid?: number;
   /** How long the first path may take, and the others after it, milliseconds. */
   readonly timeoutMs: number;
+}
+
+/** Controllers that an earlier program of this host left. */
+export interface EarlierOrder {
+  /** Those of the volume that they served. */
+  readonly associations: readonly number[];
+  readonly lives: readonly ControllerInstance[];
+  /** Of no use any more after this time, milliseconds. */
+  readonly withinMs: number;
 }
 
 /** A lost life of a controller with commands of unknown outcome. */
@@ -148,11 +159,23 @@ export class VolumeLead implements AssociationListener {
     await Promise.all(ending);
   }
 
+  /** Has them reset over the volume's own controllers. True: none of them can execute anything any more. */
+  async resetEarlier({ associations, lives, withinMs }: EarlierOrder): Promise<boolean> {
+    const deadline = this.#io.clock.now() + withinMs;
+    const [any] = this.#known(associations);
+    const isOver = (): boolean => this.#known(associations).length === 0 || this.#io.clock.now() >= deadline;
+    if (any === undefined) return false;
+    const helpers = (): readonly Controller[] => this.#fabric.helpers(any);
+    const resets = lives.map((life) => resetOverOthers(this.#io, life, helpers, isOver));
+    return (await Promise.all(resets)).every((isReset) => isReset);
+  }
+
+  #known(numbers: readonly number[]): Association[] {
+    return numbers.flatMap((number) => this.#associations.get(number) ?? []);
+  }
+
   views(numbers: readonly number[]): AssociationView[] {
-    return numbers.flatMap((number) => {
-      const association = this.#associations.get(number);
-      return association === undefined ? [] : [viewOf(association)];
-    });
+    return this.#known(numbers).map(viewOf);
   }
 
   /** Waits until one association lives, and then a little for the others. */

@@ -9,13 +9,14 @@ import type { NvmePath } from '../fabric/nvme-tcp/nvme-path.ts';
 import type { PathListener } from '../fabric/nvme-tcp/reactor-side.ts';
 import type { Io } from '../io/contract.ts';
 import { MultipathDevice } from '../multipath/device.ts';
-import type { GhostGate } from '../multipath/ghost-gate.ts';
 import type { GhostWrites } from '../multipath/options.ts';
-import type { FlushLedger } from '../multipath/flush-ledger.ts';
 import type { PathLife } from '../multipath/path-life.ts';
 import type { SelectorName } from '../multipath/selector.ts';
 import { type Access, pathStateNames } from '../multipath/state.ts';
 import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
+
+import type { ControllerLives } from './controller-lives.ts';
+import type { SharedParts } from './ghost-record.ts';
 
 /** What every reactor needs to make its device of a volume. Plain data. */
 export interface VolumePlan {
@@ -62,6 +63,7 @@ interface KnownPath {
 interface Volume {
   readonly plan: VolumePlan;
   readonly device: MultipathDevice;
+  readonly lives: ControllerLives;
   /** Indexes of paths that the administrator took out; a path may come (back) after that. */
   readonly disabled: Set<number>;
 }
@@ -148,14 +150,14 @@ export class VolumeReactor implements PathListener {
   }
 
   onFenced(controller: number, epoch: number, how: FenceKind): void {
-    for (const { device } of this.#volumes.values()) device.fenced(controller, epoch);
+    for (const device of this.#volumes.keys()) this.fenced(device, controller, epoch);
     this.#tell({ kind: 'fenced', association: controller, epoch, how });
   }
 
   // --- From the host ----------------------------------------------------------------------------------------------
 
-  /** Gate and ledger are shared by all reactors of the volume. @param gate as seen by this one */
-  make(plan: VolumePlan, gate: GhostGate, ledger: FlushLedger): MultipathDevice {
+  /** @param shared what all reactors of the volume share, as seen by this one */
+  make(plan: VolumePlan, shared: SharedParts): MultipathDevice {
     assert(!this.#volumes.has(plan.device), 'a device number is used twice');
     const device = new MultipathDevice(this.#io, {
       geometry: plan.geometry,
@@ -166,14 +168,19 @@ export class VolumeReactor implements PathListener {
       noPathRetry: plan.noPathRetry,
       ...plan.life,
       sharedCache: plan.sharedCache,
-      ledger,
-      gate,
+      ledger: shared.ledger,
+      gate: shared.gate,
       statistics: new DeviceStatistics(plan.statistics),
       isFenced: this.#isFenced,
+      onOpened: ({ path }) => {
+        for (const known of this.#paths.keys()) {
+          if (known === path) shared.lives.began(path.controller, path.epoch, known.instance);
+        }
+      },
       onPathState: (member) =>
         this.#tell({ kind: 'path-state', device: plan.device, index: member.index, state: member.state }),
     });
-    const volume = { plan, device, disabled: new Set<number>() };
+    const volume = { plan, device, lives: shared.lives, disabled: new Set<number>() };
     this.#volumes.set(plan.device, volume);
     for (const known of this.#paths.values()) this.#place(volume, known);
     return device;
@@ -195,6 +202,13 @@ export class VolumeReactor implements PathListener {
     const state = disabled ? 'disabled' : 'connecting';
     volume.device.statistics.set(DeviceStatistics.pathBase(index) + pathCounter.state, pathStateNames.indexOf(state));
     this.#tell({ kind: 'path-state', device, index, state });
+  }
+
+  /** Nothing of that life of the controller can be executed any more, as far as this volume is concerned. */
+  fenced(device: number, controller: number, epoch: number): void {
+    const volume = this.#volume(device);
+    volume.lives.ended(controller, epoch);
+    volume.device.fenced(controller, epoch);
   }
 
   volume(device: number): MultipathDevice {

@@ -42,6 +42,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   readonly paths: PathSet;
   readonly statistics: DeviceStatistics;
   readonly #io: Io;
+  readonly #onOpened: MultipathOptions['onOpened'];
   readonly #ghosts: Ghosts;
   readonly #flusher: Flusher;
   readonly #jobs: Job[] = [];
@@ -63,6 +64,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   constructor(io: Io, options: MultipathOptions) {
     this.#io = io;
+    this.#onOpened = options.onOpened;
     this.geometry = options.geometry;
     this.identity = options.identity;
     this.statistics = options.statistics ?? new DeviceStatistics();
@@ -136,7 +138,10 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   /** A path's facts changed (opened, closed, new epoch, read anew): derives its state and lets I/O flow. */
   pathChanged(index: number): void {
     const member = this.paths.member(index);
-    if (member.path.open) this.#flusher.opened(member);
+    if (member.path.open) {
+      this.#flusher.opened(member);
+      this.#onOpened?.(member);
+    }
     member.paused = false;
     this.#watch.refresh(member);
     this.paths.rebuild();

@@ -32,6 +32,8 @@ export interface MultipathOptions extends SelectorOptions, ComebackOptions, Heal
   readonly statistics?: DeviceStatistics;
   /** True if that life of a controller was fenced already: for parts that come back late. */
   readonly isFenced?: (controller: number, epoch: number) => boolean;
+  /** The path is open, before anything is sent over it: perhaps with a controller that is new (control). */
+  readonly onOpened?: (member: Member) => void;
   /** Told of each change of a path's state (control; not on the data path). */
   readonly onPathState?: (member: Member) => void;
   /** The array answered with a path error although the path looked fine: its state should be read anew (control). */

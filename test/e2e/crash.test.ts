@@ -69,10 +69,14 @@ interface Story {
   readonly left: string;
 }
 
-/** @param forget takes away what the first program left about its writes */
-async function story(forget: boolean): Promise<Story> {
+/**
+ * @param forget takes away what the first program left about its writes
+ * @param arrayWords options of the array
+ */
+async function story(forget: boolean, ...arrayWords: string[]): Promise<Story> {
   const [array, name] = [freshName(), freshName()];
-  const arrayRun = await startReady('array', '--name', array, '--port', '0', '--ports', '2', '--size', '16m');
+  const size = ['--port', '0', '--ports', '2', '--size', '16m'];
+  const arrayRun = await startReady('array', '--name', array, ...size, ...arrayWords);
   const fault = async (...words: string[]): Promise<void> => {
     const { code, stderr } = await causeway('array', 'fault', array, ...words);
     assert.equal(code, 0, stderr);
@@ -88,7 +92,7 @@ async function story(forget: boolean): Promise<Story> {
     const first = await attach();
     for (const port of ['1', '2']) {
       await fault('delayExecution', port, 'milliseconds=60000', 'writesOnly=true');
-      await fault('ghostWrites', port, `milliseconds=${ghostMilliseconds}`);
+      await fault('ghostWrites', port, `milliseconds=${ghostMilliseconds}`, 'onReset=run');
     }
     const lost = write(first.ready.device, 0, 'a');
     await until('a write under way', 10_000, async () => {
@@ -131,15 +135,21 @@ async function story(forget: boolean): Promise<Story> {
 
 describe('a program that is killed with a write under way', needs, () => {
   test('the next one keeps the place of that write until the array can not execute it any more', async () => {
-    const { same, other, sinceDeath, left } = await story(false);
+    const { same, other, sinceDeath, left } = await story(false, '--no-ccr');
     assert.equal(left, 'c', 'a write of the killed program came back over a newer one');
     assert.ok(sinceDeath >= fenceMilliseconds, `it went on after ${Math.round(sinceDeath)} ms`);
     assert.ok(same < fenceMilliseconds + 5_000, `it waited ${Math.round(same)} ms`);
     assert.ok(other < 2_000, `a write to another place took ${Math.round(other)} ms`);
   });
 
+  test('and no longer than until the controllers of the first one were reset over those of the next', async () => {
+    const { sinceDeath, left } = await story(false);
+    assert.equal(left, 'c', 'a write of the killed program came back over a newer one');
+    assert.ok(sinceDeath < fenceMilliseconds, `it went on after ${Math.round(sinceDeath)} ms`);
+  });
+
   test('without what the first one left, the late write does come back: the test sees it', async () => {
-    const { same, left } = await story(true);
+    const { same, left } = await story(true, '--no-ccr');
     assert.equal(left, 'a');
     assert.ok(same < 2_000, `it took ${Math.round(same)} ms`);
   });

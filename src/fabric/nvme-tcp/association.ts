@@ -321,6 +321,8 @@ export class Association {
       address,
       qid: qidOf(reactor),
       cntlid: ready.cntlid,
+      ciu: ready.id.ciu,
+      cirn: ready.id.cirn,
       hostid,
       hostnqn,
       subnqn,

@@ -19,21 +19,13 @@
  * again and again, over whichever controllers live, until (d) ends the wait.
  */
 import type { Deferred, Io } from '../../io/contract.ts';
-import { ccrStatus } from './ccr-log.ts';
 import { ctrattTbkas } from './constants.ts';
 import type { Controller, ReadyController } from './controller.ts';
+import { resetOverOthers } from './cross-reset.ts';
 import type { FenceKind } from './messages.ts';
-import { sc } from './status.ts';
-import { expectedError } from './transport-error.ts';
 
 /** CQT: 1 = the controller needs no time. */
 const noQuiesceTime = 1;
-/** Between two rounds of cross-controller resets, and between two looks at the log. Milliseconds. */
-const roundMs = 250;
-const lookMs = 50;
-/** A cross-controller reset that is not over by then is asked for elsewhere. Milliseconds. */
-const longestCrossResetMs = 10_000;
-
 export interface FenceTime {
   readonly milliseconds: number;
   /** The controller does not say how long it needs. */
@@ -89,38 +81,10 @@ export class Fence {
 
   /** Tries (c) until the fence is there. */
   async askOthers(): Promise<void> {
-    while (this.how === null) {
-      for (const helper of this.#helpers()) {
-        if (this.how !== null) return;
-        if (await this.#ask(helper)) {
-          this.settle('cross-controller-reset');
-          return;
-        }
-      }
-      await this.#io.sleep(roundMs);
-    }
-  }
-
-  /** Asks one controller; true if it has reset ours. */
-  async #ask(helper: Controller): Promise<boolean> {
     const { cntlid, id } = this.#lost;
-    try {
-      const { status, isImmediate } = await helper.crossControllerReset(cntlid, id.ciu, id.cirn);
-      if (isImmediate) return true;
-      // "In progress" means that somebody asked before us: this controller's log may still tell how it ended.
-      if (status !== sc.success && status !== sc.crossControllerResetInProgress) return false;
-      const deadline = this.#io.clock.now() + longestCrossResetMs;
-      while (this.how === null && helper.alive && this.#io.clock.now() < deadline) {
-        const result = await helper.crossControllerResetStatus(cntlid, id.ciu);
-        if (result === ccrStatus.success) return true;
-        if (result === ccrStatus.failed || (result === null && status !== sc.success)) return false;
-        await this.#io.sleep(lookMs);
-      }
-    } catch (error) {
-      // The helper was lost meanwhile; the next round asks another one.
-      expectedError(error);
-    }
-    return false;
+    const lost = { cntlid, ciu: id.ciu, cirn: id.cirn };
+    const isReset = await resetOverOthers(this.#io, lost, this.#helpers, () => this.how !== null);
+    if (isReset) this.settle('cross-controller-reset');
   }
 
   /** Way (d): the last connection of the life was aborted now. */

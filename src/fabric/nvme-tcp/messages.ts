@@ -68,14 +68,21 @@ export interface AddAssociation {
   readonly handshakeMs: number;
 }
 
+/** One instance of a controller, as the array tells it from others that had or will have its number. */
+export interface ControllerInstance {
+  readonly cntlid: number;
+  /** Controller instance uniquifier, and controller instance random number. */
+  readonly ciu: number;
+  readonly cirn: bigint;
+}
+
 /** To a reactor: open your I/O queue. Answered by `queue-opened` or `queue-lost` (and `queue-detached`). */
-export interface OpenQueue {
+export interface OpenQueue extends ControllerInstance {
   readonly kind: 'open-queue';
   readonly association: number;
   readonly epoch: number;
   readonly address: Address;
   readonly qid: number;
-  readonly cntlid: number;
   readonly hostid: string;
   readonly hostnqn: string;
   readonly subnqn: string;

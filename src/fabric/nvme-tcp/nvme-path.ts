@@ -1,5 +1,6 @@
 /** One namespace as reached over one queue pair: what the multipath layer of this reactor sends parts to. */
 import type { NativePath, Part, PathLimits } from '../contract.ts';
+import type { ControllerInstance } from './messages.ts';
 import type { QueuePair } from './queue-pair.ts';
 
 export class NvmePath implements NativePath {
@@ -39,6 +40,11 @@ export class NvmePath implements NativePath {
 
   get epoch(): number {
     return this.#queue.epoch;
+  }
+
+  /** The controller of that life. */
+  get instance(): ControllerInstance {
+    return this.#queue.instance;
   }
 
   get open(): boolean {

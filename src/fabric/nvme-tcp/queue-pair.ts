@@ -15,6 +15,7 @@ import { type CommandOwner, type CommandSlot, direction, ending } from './comman
 import type { Connection } from './connection.ts';
 import { connectDataBytes, writeConnectData } from './connect-data.ts';
 import { cattrNoFlowControl, writeConnectSqe } from './fabrics-sqe.ts';
+import type { ControllerInstance } from './messages.ts';
 import type { NvmePath } from './nvme-path.ts';
 import { writePartCommand } from './part-command.ts';
 import { dsmRangeBytes } from './sqe.ts';
@@ -38,12 +39,11 @@ export interface QueuePairListener {
 }
 
 /** What a queue pair must know to connect. */
-export interface QueueTarget {
+export interface QueueTarget extends ControllerInstance {
   readonly address: Address;
   /** Which life of the controller it belongs to. */
   readonly epoch: number;
   readonly qid: number;
-  readonly cntlid: number;
   readonly hostid: string;
   readonly hostnqn: string;
   readonly subnqn: string;
@@ -133,6 +133,11 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
 
   get depth(): number {
     return this.#queue.depth;
+  }
+
+  /** The controller of the life that it was last opened for. */
+  get instance(): ControllerInstance {
+    return defined(this.#target, 'a queue that was never opened has no controller');
   }
 
   /** For what it knows of a breakage. */

@@ -200,6 +200,8 @@ export class Stage implements QueuePairListener, PartOwner {
       epoch: 1,
       qid: 1,
       cntlid: 1,
+      ciu: 1,
+      cirn: 1n,
       hostid: '0'.repeat(32),
       hostnqn: 'nqn.2026-11.io.causeway:host',
       subnqn: 'nqn.2026-11.io.causeway:array',
