@@ -18,6 +18,15 @@ export type { DelayOptions } from './filters/delay.ts';
 export type { ErrorOptions } from './filters/error.ts';
 export { parseFilter } from './filters/parse.ts';
 export type { FilterReport, FilterSpec } from './filters/spec.ts';
+export type { LatencyBucket } from './base/latencies.ts';
+export type { PathChange, PathHistoryView } from './host/path-history.ts';
+export type {
+  LatenciesView,
+  LatencyView,
+  PathStatisticsView,
+  StatisticsView,
+  WaitView,
+} from './host/statistics-view.ts';
 export type { DeviceCounters, DeviceView, HolderView, HostEvent, PathCounters, PathView } from './host/view.ts';
 export { attach } from './library/attach.ts';
 export type { AttachOptions, CloseOptions, ServeOptions } from './library/options.ts';

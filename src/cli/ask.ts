@@ -2,7 +2,8 @@
 import { CausewayError } from '../base/errors.ts';
 import { filterKinds, type FilterReport } from '../filters/spec.ts';
 import { callControl } from '../host/control-client.ts';
-import { isRecord } from '../host/control-protocol.ts';
+import { isRecord, type Params } from '../host/control-protocol.ts';
+import type { StatisticsView } from '../host/statistics-view.ts';
 import type { DeviceView, HolderView } from '../host/view.ts';
 import type { InstanceView } from './instance.ts';
 
@@ -10,6 +11,22 @@ function isDeviceView(value: unknown): value is DeviceView {
   if (!isRecord(value) || !isRecord(value['counters']) || !Array.isArray(value['paths'])) return false;
   const hasTexts = ['name', 'state', 'device', 'identity', 'transport'].every((key) => typeof value[key] === 'string');
   return hasTexts && value['paths'].every((path) => isRecord(path) && isRecord(path['counters']));
+}
+
+function isLatencies(value: unknown): boolean {
+  return isRecord(value) && isRecord(value['reads']) && isRecord(value['writes']);
+}
+
+function isStatisticsView(value: unknown): value is StatisticsView {
+  if (!isRecord(value) || !isLatencies(value['latency']) || !Array.isArray(value['errors'])) return false;
+  const { waits, paths } = value;
+  if (!isRecord(waits) || !isRecord(waits['quarantine']) || !isRecord(waits['held']) || !Array.isArray(paths))
+    return false;
+  return paths.every((path) => {
+    if (!isRecord(path) || !isLatencies(path['latency']) || !Array.isArray(path['outcomes'])) return false;
+    const { history } = path;
+    return isRecord(history) && isRecord(history['time']) && Array.isArray(history['last']);
+  });
 }
 
 function isInstanceView(value: unknown): value is InstanceView {
@@ -25,19 +42,39 @@ function isHolderView(value: unknown): value is HolderView {
 }
 
 /** @throws CausewayError of callControl */
-export async function askInstance(name: string, timeout?: number): Promise<InstanceView> {
-  const value = await callControl(name, 'show', {}, timeout);
+export async function askInstance(name: string, timeout?: number, params: Params = {}): Promise<InstanceView> {
+  const value = await callControl(name, 'show', params, timeout);
   if (isInstanceView(value)) return value;
-  throw new CausewayError('control-protocol', `${name} answered with something that this version does not understand`);
+  throw notUnderstood(name);
 }
 
 /** @throws CausewayError `no-such-device` if it is an array, and those of callControl */
 export async function askDevice(name: string): Promise<DeviceView> {
-  const { device } = await askInstance(name);
+  return deviceOf(await askInstance(name));
+}
+
+export interface DeviceWithStatistics {
+  readonly device: DeviceView;
+  readonly statistics: StatisticsView;
+}
+
+/** Both of the same moment. @throws as `askDevice` */
+export async function askStatistics(name: string): Promise<DeviceWithStatistics> {
+  const view = await askInstance(name, undefined, { statistics: true });
+  const device = deviceOf(view);
+  if (isStatisticsView(view.statistics)) return { device, statistics: view.statistics };
+  throw notUnderstood(name);
+}
+
+function deviceOf({ name, device }: InstanceView): DeviceView {
   if (device !== null) return device;
   throw new CausewayError('no-such-device', `${name} is an array: it serves no device of its own`, {
     hint: `\`causeway array show ${name}\` shows the array.`,
   });
+}
+
+function notUnderstood(name: string): CausewayError {
+  return new CausewayError('control-protocol', `${name} answered with something that this version does not understand`);
 }
 
 function isFilterReport(value: unknown): value is FilterReport {

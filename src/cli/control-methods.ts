@@ -33,7 +33,7 @@ export function controlMethods(instance: Instance, version: string, wishes: EndW
   const pathOf = (params: Params): string => findPath(device().view(), textOf(params, 'path'));
 
   return new Map<string, (params: Params) => Promise<unknown>>([
-    ['show', () => Promise.resolve(viewInstance(instance, version))],
+    ['show', (params) => Promise.resolve(viewInstance(instance, version, params['statistics'] === true))],
     ['holders', () => device().holders()],
     ['filters', async () => (await device().filterReports()).map((reports) => reports.map(newestPart))],
     [

@@ -1,6 +1,7 @@
 /** What one process serves under one name: a device, an array, or both. */
 import type { Attachment } from '../host/contract.ts';
 import type { InstanceKind } from '../host/instance-record.ts';
+import type { StatisticsView } from '../host/statistics-view.ts';
 import type { DeviceView } from '../host/view.ts';
 import type { ArrayView, PortBoard } from './port-board.ts';
 
@@ -21,10 +22,12 @@ export interface InstanceView {
   readonly version: string;
   readonly since: string;
   readonly device: DeviceView | null;
+  /** Of the device, from the same moment; null where it was not asked for. */
+  readonly statistics: StatisticsView | null;
   readonly array: ArrayView | null;
 }
 
-export function viewInstance(instance: Instance, version: string): InstanceView {
+export function viewInstance(instance: Instance, version: string, withStatistics: boolean): InstanceView {
   return {
     name: instance.name,
     kind: instance.kind,
@@ -32,6 +35,7 @@ export function viewInstance(instance: Instance, version: string): InstanceView 
     version,
     since: instance.since,
     device: instance.attachment?.view() ?? null,
+    statistics: withStatistics ? (instance.attachment?.statistics() ?? null) : null,
     array: instance.board?.view() ?? null,
   };
 }

@@ -1,9 +1,10 @@
 /** `causeway path`: the paths of a device, one by one. */
 import type { Command } from 'commander';
 import { callControl } from '../host/control-client.ts';
-import { askDevice } from './ask.ts';
+import { askDevice, askStatistics } from './ask.ts';
 import { findPath } from './path-id.ts';
 import { pathTable } from './show-text.ts';
+import { historyText } from './statistics-text.ts';
 import { verb, type Verbs } from './verb.ts';
 
 interface Options {
@@ -24,6 +25,17 @@ export function addPath(program: Command, verbs: Verbs): void {
     const { paths } = await askDevice(name);
     if (options.json === true) context.stdout.line(JSON.stringify({ name, paths }));
     else for (const line of pathTable(paths)) context.stdout.line(line);
+  });
+  verb(path, 'history <name> [path]', 'the last states of the paths, since when, and why', [
+    'causeway path history demo',
+    'causeway path history demo 2 --json',
+  ]).action(async (name: string, which: string | undefined, options: Options) => {
+    const { device, statistics } = await askStatistics(name);
+    const only = which === undefined ? null : findPath(device, which);
+    const paths = statistics.paths.filter(({ id }) => only === null || id === only);
+    if (options.json === true)
+      context.stdout.line(JSON.stringify({ name, paths: paths.map(({ id, history }) => ({ id, ...history })) }));
+    else for (const line of paths.flatMap(historyText)) context.stdout.line(line);
   });
   verb(path, 'fail <name> <path>', 'take a path out: it gets no new I/O until it is restored', [
     'causeway path fail demo 127.0.0.2:4420',

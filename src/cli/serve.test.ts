@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { FakeTerminal, World } from '../../test/support/fake-world.ts';
 import { CausewayError } from '../base/errors.ts';
 import { callControl } from '../host/control-client.ts';
+import type { StatisticsView } from '../host/statistics-view.ts';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'causeway-serve-'));
 process.env['CAUSEWAY_RUN_DIR'] = directory;
@@ -128,6 +129,30 @@ test('in use: named on stdout, served on; the second signal forces', async () =>
   world.signal();
   assert.equal(await ended, 0);
   assert.deepEqual(world.host.attachment.detaches.slice(0, 1), [true]);
+  assertNothingLeft();
+});
+
+test('the control socket: statistics and the history of paths', async () => {
+  const world = new World('a');
+  const ended = world.run('demo', '--name', 'a', '--json');
+  await world.out.line('ready');
+  const asked = new World('a');
+  assert.equal(await asked.run('show', 'a'), 0);
+  await asked.out.line('SENT AGAIN');
+  assert.equal(await asked.run('show', 'a', '--json'), 0);
+  const shown = JSON.parse(await asked.out.line('"statistics":')) as { statistics: StatisticsView };
+  assert.deepEqual(shown.statistics, world.host.attachment.statistics());
+  assert.equal(await asked.run('path', 'history', 'a', '2'), 0);
+  assert.match(await asked.out.line(': lost'), /^127\.0\.0\.2:4420: lost 0 times/);
+  assert.equal(await asked.run('path', 'history', 'a', '--json'), 0);
+  const told = JSON.parse(await asked.out.line('{"name":"a","paths"')) as { paths: { id: string; losses: number }[] };
+  assert.deepEqual(
+    told.paths.map(({ id, losses }) => [id, losses]),
+    [1, 2, 3, 4].map((number) => [`127.0.0.${number}:4420`, 0]),
+  );
+  assert.equal(await asked.run('path', 'history', 'a', '9'), 7);
+  world.signal();
+  assert.equal(await ended, 0);
   assertNothingLeft();
 });
 

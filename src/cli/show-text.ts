@@ -1,21 +1,18 @@
 /** A device for people, from the top to the bottom: device, kernel device, volume, paths. */
 import { formatCount, formatDuration, formatSize } from '../base/units.ts';
 import type { FilterReport } from '../filters/spec.ts';
+import type { StatisticsView } from '../host/statistics-view.ts';
 import type { DeviceView, PathView } from '../host/view.ts';
 import type { GhostWrites } from '../multipath/options.ts';
 import type { PathLife } from '../multipath/path-life.ts';
 import { isSelectorName, selectors } from '../multipath/selector.ts';
 import { pathRank, pathStates } from '../multipath/state.ts';
 import { attemptText, fenceTimeText, reconnectText, timeoutsText } from './delays-text.ts';
+import { errorKinds, latencyTable, latencyText, trafficTable, waitText } from './statistics-text.ts';
 import { counted, printable, table } from './text.ts';
 
 function fact(name: string, value: string): string {
   return `  ${name.padEnd(14)}  ${printable(value)}`.trimEnd();
-}
-
-/** Microseconds for people; nothing has happened where it is 0. */
-function latency(microseconds: number): string {
-  return microseconds > 0 ? formatDuration(microseconds / 1000) : '–';
 }
 
 function reasonOf({ reason, state }: PathView): string {
@@ -50,9 +47,9 @@ export function pathTable(paths: readonly PathView[]): string[] {
         String(counters.inFlight),
         formatCount(counters.reads),
         formatCount(counters.writes),
-        latency(counters.latencyNow),
-        latency(counters.latencyMean),
-        latency(counters.latencyMax),
+        latencyText(counters.latencyNow),
+        latencyText(counters.latencyMean),
+        latencyText(counters.latencyMax),
         String(counters.errors),
         String(path.losses),
         reasonOf(path) + attemptText(path.delays),
@@ -87,7 +84,7 @@ const ghostTexts: Readonly<Record<GhostWrites, string>> = {
   none: 'NONE: a late write of a lost controller may bring back old data',
 };
 
-function servedText(view: DeviceView): string[] {
+function servedText(view: DeviceView, statistics: StatisticsView): string[] {
   const { counters } = view;
   const served = counters.reads + counters.writes;
   const lines = [
@@ -99,9 +96,9 @@ function servedText(view: DeviceView): string[] {
     ),
     fact(
       'latency',
-      `mean ${latency(served === 0 ? 0 : counters.latencySum / served)}, longest ${latency(counters.latencyMax)}`,
+      `mean ${latencyText(served === 0 ? 0 : counters.latencySum / served)}, longest ${latencyText(counters.latencyMax)}`,
     ),
-    fact('errors', `${counters.errors}, ${counted(counters.retries, 'part')} sent again`),
+    fact('errors', `${counters.errors}${errorKinds(statistics)}, ${counted(counters.retries, 'part')} sent again`),
   ];
   if (counters.waiting > 0) {
     lines.push(
@@ -115,7 +112,8 @@ function servedText(view: DeviceView): string[] {
     lines.push(
       fact(
         'held writes',
-        `${counters.held} now, ${counters.everHeld} ever: of unknown outcome, until their controller is fenced`,
+        `${counters.held} now, ${counters.everHeld} ever: of unknown outcome, until their controller is fenced` +
+          waitText(statistics.waits.held),
       ),
     );
   }
@@ -124,7 +122,17 @@ function servedText(view: DeviceView): string[] {
       fact(
         'quarantine',
         `${counted(counters.quarantined, 'range')} now, ${counters.everQuarantined} ever; ` +
-          `${counted(counters.gated, 'write')} waiting for one, ${counters.everGated} ever`,
+          `${counted(counters.gated, 'write')} waiting for one, ${counters.everGated} ever` +
+          waitText(statistics.waits.quarantine),
+      ),
+    );
+  }
+  if (counters.hedges + counters.hedgesRefused > 0) {
+    lines.push(
+      fact(
+        'hedges',
+        `${counted(counters.hedges, 'read')} sent twice: the second was faster ${counted(counters.hedgesWon, 'time')}, ` +
+          `the first ${counted(counters.hedgesLost, 'time')}; ${counters.hedgesRefused} more were beyond the budget`,
       ),
     );
   }
@@ -159,7 +167,12 @@ function delayFacts({ delays, paths }: DeviceView): string[] {
   ];
 }
 
-export function showText(view: DeviceView): string[] {
+/** A table of its own below the facts. */
+function block(lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', ...lines.map((line) => `    ${line}`)];
+}
+
+export function showText(view: DeviceView, statistics: StatisticsView): string[] {
   const live = view.paths.filter((path) => pathRank(path.state) > 0).length;
   const flags = [view.readOnly ? 'read-only' : 'read and write'];
   if (view.volatileCache) flags.push('volatile write cache');
@@ -180,9 +193,10 @@ export function showText(view: DeviceView): string[] {
       'process',
       `${view.pid}, ${counted(view.reactors, 'reactor')}, ${formatSize(view.payloadBytes)} of payload memory, since ${view.since}`,
     ),
-    ...servedText(view),
+    ...servedText(view, statistics),
   ];
-  if (view.paths.length === 0) return [...lines, fact('paths', 'none: the volume is of this host')];
+  const latencies = block(latencyTable(statistics));
+  if (view.paths.length === 0) return [...lines, fact('paths', 'none: the volume is of this host'), ...latencies];
   return [
     ...lines,
     fact('multipath', `${view.selector}; ${waits}`),
@@ -193,5 +207,7 @@ export function showText(view: DeviceView): string[] {
     fact('array', `${view.paths[0]?.subsystem ?? ''}, namespace ${view.paths[0]?.nsid ?? ''}`),
     fact('paths', `${live} of ${view.paths.length} live`),
     ...pathTable(view.paths).map((line) => `    ${line}`),
+    ...block(trafficTable(view.paths, statistics)),
+    ...latencies,
   ];
 }

@@ -1,6 +1,6 @@
 /** `causeway show`: everything about one device. */
 import type { Command } from 'commander';
-import { askDevice, askFilters } from './ask.ts';
+import { askFilters, askStatistics } from './ask.ts';
 import { filterText, showText } from './show-text.ts';
 import { verb, type Verbs } from './verb.ts';
 
@@ -8,7 +8,7 @@ export function addShow(program: Command, { context }: Verbs): void {
   const print = (value: unknown, text: readonly string[], json: boolean): void => {
     for (const line of json ? [JSON.stringify(value)] : text) context.stdout.line(line);
   };
-  verb(program, 'show <name>', 'one device: its kernel device, volume, paths and counters', [
+  verb(program, 'show <name>', 'one device: its kernel device, volume, paths and statistics', [
     'causeway show demo',
     'causeway show demo --json',
     'causeway show demo --filters # what its filters counted and traced',
@@ -21,7 +21,7 @@ export function addShow(program: Command, { context }: Verbs): void {
         print({ name, reactors: reports }, filterText(name, reports), json);
         return;
       }
-      const view = await askDevice(name);
-      print(view, showText(view), json);
+      const { device, statistics } = await askStatistics(name);
+      print({ ...device, statistics }, showText(device, statistics), json);
     });
 }

@@ -1,7 +1,8 @@
 /** What is printed of devices, arrays and hosts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fakePath, fakeView } from '../../test/support/fake-host.ts';
+import { fakePath, fakeStatistics, fakeView, noLatencies, noLatency } from '../../test/support/fake-host.ts';
+import type { DeviceView } from '../host/view.ts';
 import { arrayText } from './array-text.ts';
 import { doctorText, examine, type HostFacts, isFit } from './doctor-checks.ts';
 import { numberIn } from './doctor-facts.ts';
@@ -10,6 +11,7 @@ import { type ListedInstance, listText } from './list.ts';
 import { statsText } from './report-lines.ts';
 import { noRates } from './rates.ts';
 import { pathTable, showText } from './show-text.ts';
+import { historyText } from './statistics-text.ts';
 
 function listed(name: string, view: InstanceView | null, changes: Partial<ListedInstance> = {}): ListedInstance {
   return { name, kind: 'attach', pid: 42, since: null, alive: true, view, problem: '', ...changes };
@@ -17,7 +19,16 @@ function listed(name: string, view: InstanceView | null, changes: Partial<Listed
 
 function deviceOf(name: string, ...states: ('live-optimized' | 'down')[]): InstanceView {
   const paths = states.map((state, index) => fakePath(index + 1, { state }));
-  return { name, kind: 'attach', pid: 42, version: '1', since: '', device: fakeView(name, paths), array: null };
+  return {
+    name,
+    kind: 'attach',
+    pid: 42,
+    version: '1',
+    since: '',
+    device: fakeView(name, paths),
+    statistics: null,
+    array: null,
+  };
 }
 
 test('list: devices, arrays and what was left behind, in columns', () => {
@@ -79,7 +90,7 @@ test('show: from the device down to its paths, with reasons and counters', () =>
     fakePath(3, { state: 'disabled' }),
   ];
   const base = fakeView('demo', paths);
-  const text = showText({
+  const view: DeviceView = {
     ...base,
     notes: ['switched on'],
     ghostWrites: 'none',
@@ -107,16 +118,52 @@ test('show: from the device down to its paths, with reasons and counters', () =>
       everQuarantined: 7,
       gated: 1,
       everGated: 4,
+      errors: 3,
+      hedges: 12,
+      hedgesWon: 7,
+      hedgesLost: 5,
+      hedgesRefused: 1,
     },
-  }).join('\n');
+  };
+  const slow = { ...noLatency, count: 1234, mean: 212, p50: 190, p90: 300, p99: 900, p999: 2000, max: 3400 };
+  const statistics = fakeStatistics(
+    paths,
+    {
+      latency: { ...noLatencies, reads: slow },
+      errors: [
+        { status: 'medium-error', count: 2 },
+        { status: 'timed-out', count: 1 },
+      ],
+      waits: {
+        quarantine: { now: 1, ever: 4, total: 3400, longest: 1200 },
+        held: { now: 1, ever: 2, total: 70, longest: 70 },
+      },
+    },
+    [
+      { latency: { ...noLatencies, writes: slow } },
+      {
+        outcomes: [
+          { outcome: 'connection-lost', count: 1500 },
+          { outcome: 'ana-inaccessible', count: 1 },
+        ],
+      },
+    ],
+  );
+  const text = showText(view, statistics).join('\n');
   for (const pattern of [
     /^demo {2}\/dev\/loop7 {2}1 GiB {2}serving$/m,
     /note +switched on/,
     /latency +mean 200 µs/,
     /waiting +3 requests for 1\.5 s/,
-    /held writes +1 now, 2 ever/,
+    /errors +3 \(2 medium-error, 1 timed-out\), 0 parts sent again$/m,
+    /held writes +1 now, 2 ever: of unknown outcome, until their controller is fenced; waited 70 ms in all, 70 ms at most$/m,
+    /hedges +12 reads sent twice: the second was faster 7 times, the first 5 times; 1 more were beyond the budget/,
+    /LATENCY OF +I\/O +COUNT +MEAN +P50 +P90 +P99 +P99\.9 +MAX$/m,
+    /device +reads +1\.2k +212 µs +190 µs +300 µs +900 µs +2 ms +3\.4 ms$/m,
+    /127\.0\.0\.1:4420 +writes +1\.2k +212 µs/,
+    /2 {2}127\.0\.0\.2:4420 .* 1\.5k connection-lost, 1 ana-inaccessible$/m,
     /fence +127\.0\.0\.2:4420 \(controller 2\) by time \(assumed, not guaranteed\), 12 s at most, 3 ranges \(24 KiB\) in quarantine/,
-    /quarantine +3 ranges now, 7 ever; 1 write waiting for one, 4 ever/,
+    /quarantine +3 ranges now, 7 ever; 1 write waiting for one, 4 ever; waited 3\.4 s in all, 1\.2 s at most$/m,
     /I\/O waits 30 s while no path lives/,
     /ghost writes +NONE/,
     /paths +1 of 3 live/,
@@ -132,15 +179,41 @@ test('show: from the device down to its paths, with reasons and counters', () =>
 });
 
 test('show: a volume of this host has no paths, and nothing is said of any', () => {
-  const text = showText(fakeView('ram', [])).join('\n');
+  const text = showText(fakeView('ram', []), fakeStatistics([])).join('\n');
   assert.match(text, /paths +none/);
-  assert.doesNotMatch(text, /ghost/);
+  assert.doesNotMatch(text, /ghost|LATENCY/);
+});
+
+test('path history: what it was, since when, for how long and why, and the time in each state', () => {
+  const [path] = fakeStatistics([fakePath(1)], {}, [
+    {
+      history: {
+        losses: 1,
+        changes: 2,
+        time: { down: 1500, 'live-optimized': 62_000 },
+        last: [
+          { state: 'live-optimized', at: '2026-11-01T12:00:00.000Z', lasted: 60_000, reason: '' },
+          { state: 'down', at: '2026-11-01T12:01:00.000Z', lasted: 1500, reason: 'connection reset' },
+          { state: 'live-optimized', at: '2026-11-01T12:01:01.500Z', lasted: 2000, reason: '' },
+        ],
+      },
+    },
+  ]).paths;
+  assert.ok(path);
+  assert.deepEqual(historyText(path), [
+    '127.0.0.1:4420: lost 1 time, 2 changes of state; live-optimized 1 min 2 s, down 1.5 s',
+    '  SINCE                     STATE                 FOR  REASON',
+    '  2026-11-01T12:00:00.000Z  live-optimized  1 min 0 s',
+    '  2026-11-01T12:01:00.000Z  down                1.5 s  connection reset',
+    '  2026-11-01T12:01:01.500Z  live-optimized        2 s',
+  ]);
 });
 
 test('show: time-outs that were switched off are named', () => {
   const view = fakeView('a', [fakePath(1)]);
   assert.ok(view.delays !== null);
-  const text = showText({ ...view, delays: { ...view.delays, ioTimeout: 0, tcpUserTimeout: 0 } }).join('\n');
+  const off = { ...view, delays: { ...view.delays, ioTimeout: 0, tcpUserTimeout: 0 } };
+  const text = showText(off, fakeStatistics(view.paths)).join('\n');
   assert.match(text, /time-outs +none for I\/O; keep-alive 15 s; TCP as the kernel likes; ANA/m);
 });
 
@@ -148,7 +221,12 @@ test('text of an array cannot steer the terminal', () => {
   const view = fakeView('a', [fakePath(1, { reason: '\u001b[2J', state: 'down' })], { model: '\u0007', serial: '\n' });
   // oxlint-disable-next-line no-control-regex -- that is what is looked for
   const steering = /[\u0000-\u001f\u007f-\u009f]/;
-  for (const line of [...showText(view), ...pathTable(view.paths)]) assert.doesNotMatch(line, steering);
+  const last = [{ state: 'down' as const, at: '\u001b', lasted: 1, reason: '\u009b2J' }];
+  const history = { losses: 1, changes: 1, time: { down: 1 }, last };
+  const outcomes = [{ outcome: '\u001b[2J', count: 1 }];
+  const statistics = fakeStatistics(view.paths, {}, [{ id: '\u0007', outcomes, history }]);
+  const lines = [...showText(view, statistics), ...pathTable(view.paths), ...statistics.paths.flatMap(historyText)];
+  for (const line of lines) assert.doesNotMatch(line, steering);
 });
 
 test('array show: also when the other side leaves things out', () => {

@@ -5,6 +5,7 @@ import type { AttachOptions as HostAttachOptions } from '../host/contract.ts';
 import type { CausewayHost } from '../host/host.ts';
 import type { ServedVolume } from '../host/served-volume.ts';
 import type { Source } from '../host/source.ts';
+import type { StatisticsView } from '../host/statistics-view.ts';
 import type { DeviceView, HolderView, HostEvent } from '../host/view.ts';
 import { FailureNotes } from './failure-notes.ts';
 import { checkName, type CloseOptions, type ServeOptions } from './options.ts';
@@ -24,6 +25,8 @@ export interface Served extends AsyncDisposable {
   readonly closed: Promise<void>;
   /** Everything that is known of it now, as plain data. Never waits. */
   view(): DeviceView;
+  /** Its statistics beside the counters of `view()`. Never waits. */
+  statistics(): StatisticsView;
   /** Who uses it now: mounts, processes, swap, devices on top of it. */
   holders(): Promise<readonly HolderView[]>;
   /**
@@ -70,6 +73,10 @@ class ServedDevice implements Served, Dependent {
 
   view(): DeviceView {
     return this.#attachment.view();
+  }
+
+  statistics(): StatisticsView {
+    return this.#attachment.statistics();
   }
 
   holders(): Promise<readonly HolderView[]> {

@@ -3,6 +3,7 @@ import { CausewayError } from '../base/errors.ts';
 import { op } from '../block/request.ts';
 import type { FilterReport } from '../filters/spec.ts';
 import type { ServedVolume } from '../host/served-volume.ts';
+import type { StatisticsView } from '../host/statistics-view.ts';
 import type { DeviceView, HostEvent } from '../host/view.ts';
 import type { DirectPort } from './direct-port.ts';
 import type { CloseOptions } from './options.ts';
@@ -39,6 +40,8 @@ export interface Volume extends UserDevice, AsyncDisposable {
   writeZeroes(offset: number, length: number): Promise<void>;
   /** Everything that is known of the volume and its paths now, as plain data. Never waits. */
   view(): DeviceView;
+  /** Its statistics beside the counters of `view()`: latencies, errors by kind, waits, how paths came and went. Never waits. */
+  statistics(): StatisticsView;
   /**
    * Takes a path out of use until `restorePath`. Requests that it holds are sent over others.
    * @param id as in `view().paths`, or the path's number from 1
@@ -142,6 +145,10 @@ export class AttachedVolume implements Volume {
 
   view(): DeviceView {
     return this.attachment.view();
+  }
+
+  statistics(): StatisticsView {
+    return this.attachment.statistics();
   }
 
   failPath(id: string): Promise<void> {

@@ -352,7 +352,6 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   #failed(part: Part, member: Member): void {
     const { statistics } = this;
-    statistics.countFailure(part, member.base);
     const pathFault = (part.verdict & verdict.pathFault) !== 0;
     // A lost path says nothing about the command, and neither does one that was called back; an answer does.
     const lives = member.path.open && member.path.epoch === part.epoch;

@@ -11,7 +11,7 @@ import { assert } from '../base/assert.ts';
 import { latencyWords, recordLatency } from '../base/latencies.ts';
 import { op, type Request } from '../block/request.ts';
 import { status, statusName } from '../block/status.ts';
-import type { Part } from '../fabric/contract.ts';
+import { type Part, verdict } from '../fabric/contract.ts';
 import { countOutcome, outcomeWords } from './outcome-table.ts';
 
 /** Places in the counters of a device. */
@@ -133,15 +133,12 @@ export class DeviceStatistics {
     if (kind === others) this.#addTime(base + pathCounter.otherLatencySum, took);
     else recordLatency(counters, base + pathLatencies.reads + kind * latencyWords, took);
     counters[base + pathCounter.inFlight] = inFlight;
-  }
-
-  /** That part failed. */
-  countFailure(part: Part, base: number): void {
+    if (part.verdict === verdict.ok) return;
     this.add(base + pathCounter.errors, 1);
-    countOutcome(this.counters, base + pathOutcomes, part.outcome);
+    countOutcome(counters, base + pathOutcomes, part.outcome);
   }
 
-  /** It has to be sent again. */
+  /** A part that failed there has to be sent again. */
   countRetry(base: number): void {
     this.add(base + pathCounter.retries, 1);
     this.add(deviceCounter.retries, 1);

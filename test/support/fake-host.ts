@@ -106,12 +106,13 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
 }
 
 const noWaits = { now: 0, ever: 0, total: 0, longest: 0 };
-const noLatency = { count: 0, sum: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0, buckets: [] };
-const noLatencies = { reads: noLatency, writes: noLatency };
+export const noLatency = { count: 0, sum: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0, buckets: [] };
+export const noLatencies = { reads: noLatency, writes: noLatency };
 
 export function fakeStatistics(
   paths: readonly PathView[],
-  changes: readonly Partial<PathStatisticsView>[] = [],
+  changes: Partial<StatisticsView> = {},
+  pathChanges: readonly Partial<PathStatisticsView>[] = [],
 ): StatisticsView {
   return {
     latency: noLatencies,
@@ -122,8 +123,9 @@ export function fakeStatistics(
       latency: noLatencies,
       outcomes: [],
       history: { losses, changes: 0, time: {}, last: [] },
-      ...changes[index],
+      ...pathChanges[index],
     })),
+    ...changes,
   };
 }
 
