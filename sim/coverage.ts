@@ -93,8 +93,8 @@ replace(
   Ghosts.prototype,
   'fateOf',
   (fateOf) =>
-    function seen(this: Ghosts, part, job, controller) {
-      const next = fateOf.call(this, part, job, controller);
+    function seen(this: Ghosts, part) {
+      const next = fateOf.call(this, part);
       watching?.count(tables.fate, next);
       return next;
     },

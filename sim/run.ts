@@ -90,7 +90,7 @@ class Run implements Stand {
     const place = { world: this.#world, random: this.#random(), scenario, clock: this.clock };
     this.#lives = new HostLives(place, this.#context, this);
     lives = this.#lives;
-    if (host.noPathRetry >= 0 && !scenario.spared) this.excuse(status.transport);
+    if (host.policy.noPathRetry >= 0 && !scenario.spared) this.excuse(status.transport);
     this.#watch = new AgeWatch(scenario, this.clock, () => this.#open());
   }
 

@@ -1,8 +1,8 @@
 /** What one seed stands for: the array, the host, the load and the weather. Plain data, drawn before anything runs. */
 import { Random } from '../src/base/random.ts';
 import { type GhostWrites, ghostWrites } from '../src/multipath/options.ts';
-import { type PathLife, pathLife } from '../src/multipath/path-life.ts';
-import { type SelectorName, selectorNames } from '../src/multipath/selector.ts';
+import { type Policy, policyOf } from '../src/multipath/policy.ts';
+import { selectorNames } from '../src/multipath/selector.ts';
 import { drawWeather, type PlannedFault } from './weather/plan.ts';
 
 /** Every mode that promises that no acknowledged write is undone. `none` promises nothing: it is a mutation. */
@@ -25,10 +25,7 @@ export interface ArrayPlan {
 
 export interface HostPlan {
   readonly reactors: number;
-  readonly selector: SelectorName;
-  readonly ghostWrites: GhostWrites;
-  readonly life: PathLife;
-  readonly noPathRetry: number;
+  readonly policy: Policy;
   readonly sharedCache: boolean;
   readonly digests: number;
   readonly queueDepth: number;
@@ -103,21 +100,26 @@ function drawArray(random: Random): ArrayPlan {
   };
 }
 
+/** Any policy that promises what the checker holds against the host. */
+export function drawPolicy(random: Random, hedges: Random): Policy {
+  return policyOf({
+    selector: pick(random, selectorNames),
+    ghostWrites: pick(random, honestModes),
+    failback: pick(random, [0, 0, 0, 300, 2000]),
+    flapLimit: pick(random, [0, 2, 8]),
+    flapWindow: 10_000,
+    flapHold: pick(random, [500, 3000]),
+    suspectAfter: pick(random, [0, 50, 300]),
+    hedgeShare: pick(hedges, [0, 5, 50, 100]),
+    hedgeAfter: pick(hedges, [0, 0.5, 0.5, 2]),
+    noPathRetry: pick(random, [-1, -1, -1, 0, 500, 3000]),
+  });
+}
+
 function drawHost(random: Random, hedges: Random, volatileCache: boolean): HostPlan {
   return {
     reactors: pick(random, [1, 2, 2, 2, 2, 3]),
-    selector: pick(random, selectorNames),
-    ghostWrites: pick(random, honestModes),
-    life: pathLife({
-      failback: pick(random, [0, 0, 0, 300, 2000]),
-      flapLimit: pick(random, [0, 2, 8]),
-      flapWindow: 10_000,
-      flapHold: pick(random, [500, 3000]),
-      suspectAfter: pick(random, [0, 50, 300]),
-      hedgeShare: pick(hedges, [0, 5, 50, 100]),
-      hedgeAfter: pick(hedges, [0, 0.5, 0.5, 2]),
-    }),
-    noPathRetry: pick(random, [-1, -1, -1, 0, 500, 3000]),
+    policy: drawPolicy(random, hedges),
     sharedCache: volatileCache && random.below(5) === 0,
     digests: random.below(4),
     queueDepth: pick(random, [2, 32, 32, 128]),

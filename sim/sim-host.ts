@@ -17,6 +17,7 @@ import type { Deferred } from '../src/io/contract.ts';
 import type { SimIo } from '../src/io/sim/sim-io.ts';
 import type { World } from '../src/io/sim/world.ts';
 import type { MultipathDevice } from '../src/multipath/device.ts';
+import type { Policy } from '../src/multipath/policy.ts';
 import { statisticsBytes } from '../src/multipath/statistics.ts';
 import { Courier, ownPost } from './courier.ts';
 import type { GhostStore } from './ghost-store.ts';
@@ -159,12 +160,9 @@ export class SimHost {
         identity: info.identity,
         geometry,
         associations: this.associations,
-        selector: host.selector,
-        ghostWrites: host.ghostWrites,
-        noPathRetry: host.noPathRetry,
+        policy: { policy: host.policy, weights: [] },
         sharedCache: host.sharedCache,
         statistics: new SharedArrayBuffer(statisticsBytes),
-        life: host.life,
         gate: '',
         reactors: this.reactors.length,
         reactor: reactor.index,
@@ -227,6 +225,18 @@ export class SimHost {
   /** A message from the main thread reaches a reactor in its own time; never if the host dies before. */
   async #turn(reactor: SimReactor): Promise<void> {
     await reactor.io.sleep(this.#place.random.float());
+  }
+
+  /** Another policy: the word of it reaches the reactors one by one. Resolves when it has, or the host is dead. */
+  async setPolicy(policy: Policy): Promise<void> {
+    if (!this.attached) return;
+    await this.whileAlive(async () => {
+      for (const reactor of this.reactors) {
+        await this.#turn(reactor);
+        if (!this.attached) return;
+        reactor.volumes.setPolicy(deviceNumber, { policy, weights: [] });
+      }
+    });
   }
 
   /** The administrator's word reaches the reactors one by one. Resolves when it has, or the host is dead. */

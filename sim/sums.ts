@@ -1,9 +1,9 @@
 /** What many runs add up to. */
 import { opName } from '../src/block/request.ts';
 import { statusName } from '../src/block/status.ts';
-import type { GhostWrites } from '../src/multipath/options.ts';
 import { Coverage } from './coverage.ts';
 import type { RunResult } from './run.ts';
+import type { Scenario } from './scenario.ts';
 import { type FaultKind, faultNames } from './weather/plan.ts';
 
 function list(names: readonly string[], counts: ArrayLike<number>): string {
@@ -18,7 +18,7 @@ export class Sums {
   readonly coverage = new Coverage();
   runs = 0;
   found = 0;
-  readonly #ghosts = new Map<GhostWrites, { made: number; executed: number }>();
+  readonly #ghosts = new Map<string, { made: number; executed: number }>();
   #simulated = 0;
   #checked = 0;
   readonly #requests = new Float64Array(opName.length);
@@ -28,9 +28,9 @@ export class Sums {
   add(result: RunResult): void {
     this.runs += 1;
     if (result.finding !== null) this.found += 1;
-    const { ghostWrites } = result.scenario.host;
-    const ghosts = this.#ghosts.get(ghostWrites) ?? { made: 0, executed: 0 };
-    this.#ghosts.set(ghostWrites, { made: ghosts.made + result.ghostsMade, executed: ghosts.executed + result.ghosts });
+    const mode = modeOf(result.scenario);
+    const ghosts = this.#ghosts.get(mode) ?? { made: 0, executed: 0 };
+    this.#ghosts.set(mode, { made: ghosts.made + result.ghostsMade, executed: ghosts.executed + result.ghosts });
     this.#simulated += result.simulated;
     this.#checked += result.checked;
     for (const [index, count] of result.requests.entries()) this.#requests[index] = this.#requests[index]! + count;
@@ -68,4 +68,9 @@ export class Sums {
       ...this.coverage.lines(),
     ];
   }
+}
+
+/** What becomes of ghost writes in a run. */
+function modeOf({ host, weather }: Scenario): string {
+  return weather.some(({ kind }) => kind === 'policy') ? 'that changes' : host.policy.ghostWrites;
 }

@@ -18,6 +18,7 @@ export type { DelayOptions } from './filters/delay.ts';
 export type { ErrorOptions } from './filters/error.ts';
 export { parseFilter } from './filters/parse.ts';
 export type { FilterReport, FilterSpec } from './filters/spec.ts';
+export type { PolicyConsent, PolicySettings } from './host/contract.ts';
 export type { LatencyBucket } from './base/latencies.ts';
 export type { PathChange, PathHistoryView } from './host/path-history.ts';
 export type {

@@ -37,12 +37,13 @@ const parts: Readonly<Record<Exclude<MutationName, 'quarantine-off'>, Mutation>>
 const concerned: Readonly<Partial<Record<MutationName, (scenario: Scenario) => boolean>>> = {
   'quarantine-off': makesGhosts,
   'quarantine-one-reactor': (scenario) =>
-    makesGhosts(scenario) && scenario.host.ghostWrites === 'quarantine' && scenario.host.reactors > 1,
-  'retry-before-overlap': (scenario) => makesGhosts(scenario) && scenario.host.ghostWrites === 'quarantine',
+    makesGhosts(scenario) && scenario.host.policy.ghostWrites === 'quarantine' && scenario.host.reactors > 1,
+  'retry-before-overlap': (scenario) => makesGhosts(scenario) && scenario.host.policy.ghostWrites === 'quarantine',
   'fence-too-early': makesGhosts,
   'retry-table': makesGhosts,
   'flush-one-controller': ({ array, host, ports }) => array.volatileCache && !host.sharedCache && ports > 1,
-  'hedge-into-freed': ({ host, ports }) => ports > 1 && host.life.hedgeShare > 0 && selectors[host.selector].mayHedge,
+  'hedge-into-freed': ({ host, ports }) =>
+    ports > 1 && host.policy.hedgeShare > 0 && selectors[host.policy.selector].mayHedge,
   'crash-forgets-inflight': (scenario) =>
     makesGhosts(scenario) && scenario.weather.some(({ kind }) => kind === 'crash-host'),
   'stale-path': ({ weather }) => weather.some(({ kind }) => kind === 'replace-volume'),

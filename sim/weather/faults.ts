@@ -44,6 +44,7 @@ export const faults: Readonly<Record<FaultKind, Fault>> = {
   'restart-host': life.restartHost,
   'disable-path': host.disablePath,
   selector: host.changeSelector,
+  policy: host.changePolicy,
   'fail-held': command.failHeld,
   'fail-queued': host.failQueued,
   'remove-volume': array.removeVolume,

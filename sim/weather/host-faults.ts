@@ -1,6 +1,7 @@
 /** What happens to the host itself: its reactors stand still, its administrator gives orders. */
 import { status } from '../../src/block/status.ts';
 import { selectorNames } from '../../src/multipath/selector.ts';
+import { drawPolicy } from '../scenario.ts';
 import { anyPort, type Fault, type Stand } from './stand.ts';
 
 /** Stalls are short, or longer than any time-out. Milliseconds. */
@@ -42,7 +43,7 @@ export const suspend: Fault = async ({ stand, random }) => {
  */
 function standStill(stand: Stand, milliseconds: number): void {
   stand.allow(milliseconds);
-  if (stand.scenario.host.noPathRetry >= 0) stand.excuse(status.transport);
+  if (stand.scenario.host.policy.noPathRetry >= 0) stand.excuse(status.transport);
 }
 
 export const disablePath: Fault = async (call) => {
@@ -59,6 +60,21 @@ export const changeSelector: Fault = async ({ stand, random }) => {
   const name = selectorNames[random.below(selectorNames.length)]!;
   stand.note(`the selector becomes ${name}`);
   for (const device of stand.host.devices) device.paths.selector = name;
+};
+
+/** Any other policy. How long requests wait for a path changes only where they may fail for want of one anyway. */
+export const changePolicy: Fault = async ({ stand, random }) => {
+  const { spared, host } = stand.scenario;
+  const { noPathRetry, ghostWrites } = host.policy;
+  const drawn = drawPolicy(random, random);
+  const policy = {
+    ...drawn,
+    noPathRetry: !spared && noPathRetry >= 0 ? drawn.noPathRetry : noPathRetry,
+    // Only a mutation has it, and wants to keep it.
+    ghostWrites: ghostWrites === 'none' ? ghostWrites : drawn.ghostWrites,
+  };
+  stand.note(`another policy: ${JSON.stringify(policy)}`);
+  await stand.host.setPolicy(policy);
 };
 
 export const failQueued: Fault = async ({ stand }) => {

@@ -47,6 +47,7 @@ export const faultKinds = {
   'restart-host': { weight: 1, longest: 500 },
   'disable-path': { weight: 3, longest: 3000 },
   selector: { weight: 1, longest: 0 },
+  policy: { weight: 3, longest: 0 },
   'fail-held': { weight: 2, longest: 1500, harsh: true },
   'fail-queued': { weight: 1, longest: 0, harsh: true },
   'remove-volume': { weight: 1, longest: 2000, harsh: true },

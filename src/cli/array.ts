@@ -6,7 +6,7 @@ import { callControl } from '../host/control-client.ts';
 import { checkInstanceName } from '../host/runtime-dir.ts';
 import { faultRequest, faultWords } from './array-faults.ts';
 import { arrayText } from './array-text.ts';
-import { given, oneOf, seconds, size, wholeNumber, withDefault } from './options.ts';
+import { given, oneOf, seconds, size, wholeNumber, withDefault } from './option-values.ts';
 import { serve } from './serve.ts';
 import { verb, type Verbs } from './verb.ts';
 

@@ -1,10 +1,12 @@
 /** Asks instances of this host what they serve. What comes back is another process's word, checked as far as we rely on it. */
 import { CausewayError } from '../base/errors.ts';
 import { filterKinds, type FilterReport } from '../filters/spec.ts';
+import type { PolicySettings } from '../host/contract.ts';
 import { callControl } from '../host/control-client.ts';
 import { isRecord, type Params } from '../host/control-protocol.ts';
 import type { StatisticsView } from '../host/statistics-view.ts';
 import type { DeviceView, HolderView } from '../host/view.ts';
+import { checkedPolicy, policyOf } from '../multipath/policy.ts';
 import type { InstanceView } from './instance.ts';
 
 function isDeviceView(value: unknown): value is DeviceView {
@@ -86,6 +88,20 @@ export async function askFilters(name: string): Promise<readonly (readonly Filte
   const value = await callControl(name, 'filters');
   if (!Array.isArray(value)) return [];
   return value.map((reports: unknown) => (Array.isArray(reports) ? reports.filter(isFilterReport) : []));
+}
+
+function isPolicy(value: unknown): value is Required<PolicySettings> {
+  if (!isRecord(value) || !isRecord(value['weights'])) return false;
+  const { weights, ...rest } = value;
+  const isWhole = Object.keys(policyOf({})).every((key) => Object.hasOwn(rest, key));
+  return isWhole && Object.keys(checkedPolicy(rest)).length > 0 && Object.values(weights).every(Number.isInteger);
+}
+
+/** @throws CausewayError of callControl */
+export async function askPolicy(name: string): Promise<Required<PolicySettings>> {
+  const value = await callControl(name, 'policy');
+  if (isPolicy(value)) return value;
+  throw new CausewayError('control-protocol', `${name} answered with something that this version does not understand`);
 }
 
 /** @throws CausewayError of callControl */

@@ -3,6 +3,7 @@ import { CausewayError } from '../base/errors.ts';
 import type { PortState } from '../demo/array-thread.ts';
 import type { FilterReport } from '../filters/spec.ts';
 import type { Attachment } from '../host/contract.ts';
+import { checkedSettings } from '../host/live-policy.ts';
 import { isRecord, type Params } from '../host/control-protocol.ts';
 import type { ControlMethods } from '../host/control-server.ts';
 import { type Instance, viewInstance } from './instance.ts';
@@ -49,6 +50,15 @@ export function controlMethods(instance: Instance, version: string, wishes: EndW
     ],
     ['path-fail', (params) => device().failPath(pathOf(params))],
     ['path-restore', (params) => device().restorePath(pathOf(params))],
+    ['policy', () => Promise.resolve(device().policy())],
+    [
+      'policy-set',
+      (params) => {
+        const settings = params['settings'];
+        if (!isRecord(settings)) throw new CausewayError('control-protocol', '"settings" is missing in what was asked');
+        return device().setPolicy(checkedSettings(settings), { acceptStaleData: params['acceptStaleData'] === true });
+      },
+    ],
     ['fail-queued', () => device().failQueued()],
     ['array-stats', () => board().array.stats()],
     [

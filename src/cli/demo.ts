@@ -2,16 +2,8 @@
 import type { Command } from 'commander';
 import { CausewayError } from '../base/errors.ts';
 import { checkInstanceName } from '../host/runtime-dir.ts';
-import {
-  addDeviceOptions,
-  attachOptions,
-  type DeviceOptions,
-  graceOption,
-  oneOf,
-  size,
-  wholeNumber,
-  withDefault,
-} from './options.ts';
+import { oneOf, size, wholeNumber, withDefault } from './option-values.ts';
+import { addDeviceOptions, attachOptions, type DeviceOptions, graceOption } from './options.ts';
 import { serve } from './serve.ts';
 import { verb, type Verbs } from './verb.ts';
 

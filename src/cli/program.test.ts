@@ -114,7 +114,15 @@ test('output: a reader that is gone or does not read stops nobody, and keeps no 
 test('the manual has every command with an example, and every exit code', () => {
   const manual = fs.readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
   const commands = ['demo', 'attach', 'detach', 'list', 'show', 'path list', 'path fail', 'path restore', 'doctor'];
-  for (const command of [...commands, 'path fail-queued', 'array', 'array fault', 'array show']) {
+  for (const command of [
+    ...commands,
+    'path fail-queued',
+    'policy get',
+    'policy set',
+    'array',
+    'array fault',
+    'array show',
+  ]) {
     assert.match(manual, new RegExp(`^#+ causeway ${command}\\b`, 'm'), command);
     assert.match(manual, new RegExp(`^causeway ${command}\\b`, 'm'), `an example of ${command}`);
   }

@@ -11,6 +11,7 @@ import { addDoctor } from './doctor.ts';
 import { errorLines, exitCodeOf } from './exit-text.ts';
 import { addList } from './list.ts';
 import { addPath } from './path.ts';
+import { addPolicy } from './policy.ts';
 import { addShow } from './show.ts';
 import { usageError, type Verbs } from './verb.ts';
 
@@ -46,6 +47,7 @@ export function buildProgram(verbs: Verbs): Command {
   addList(program, verbs);
   addShow(program, verbs);
   addPath(program, verbs);
+  addPolicy(program, verbs);
   addDiscover(program, verbs);
   addArray(program, verbs);
   addDoctor(program, verbs);

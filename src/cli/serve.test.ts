@@ -183,11 +183,39 @@ test('the control socket: show, path fail and restore, ports, detach', async () 
   assertNothingLeft();
 });
 
+test('the policy by the control socket: seen, changed in part, refused', async () => {
+  const world = new World('a');
+  const ended = world.run('demo', '--name', 'a', '--json');
+  await world.out.line('ready');
+  const asked = new World('a');
+  assert.equal(await asked.run('policy', 'get', 'a'), 0);
+  assert.match(await asked.out.line('when-no-path'), /^when-no-path {4}queue$/);
+  const words = ['--selector', 'weighted', '--weight', '2=3', '--failback', '30s', '--json'];
+  assert.equal(await asked.run('policy', 'set', 'a', ...words), 0);
+  assert.match(await asked.out.line('"policy"'), /"selector":"weighted".*"failback":30000.*"127\.0\.0\.2:4420":3/);
+  assert.equal(await asked.run('policy', 'set', 'a'), 2);
+  assert.match(await asked.err.line('wrong-usage'), /nothing is said of the policy/);
+  assert.equal(await asked.run('policy', 'set', 'a', '--weight', '9=3'), 7);
+  assert.equal(await asked.run('policy', 'set', 'a', '--selector', 'fastest'), 2);
+  assert.deepEqual(world.host.attachment.settings, {
+    selector: 'weighted',
+    failback: 30_000,
+    weights: { '127.0.0.2:4420': 3 },
+  });
+  world.signal();
+  assert.equal(await ended, 0);
+});
+
 const hostile: [string, Record<string, unknown>, string][] = [
   ['path-fail', {}, 'control-protocol'],
   ['path-fail', { path: 7 }, 'control-protocol'],
   ['path-fail', { path: 'x'.repeat(300) }, 'control-protocol'],
   ['path-fail', { path: '__proto__' }, 'no-such-path'],
+  ['policy-set', {}, 'control-protocol'],
+  ['policy-set', { settings: { selector: 'constructor' } }, 'invalid-argument'],
+  ['policy-set', { settings: { failback: '1' } }, 'invalid-argument'],
+  ['policy-set', { settings: { __proto__: null, toString: 1 } }, 'invalid-argument'],
+  ['policy-set', { settings: { weights: [1] } }, 'invalid-argument'],
   ['array-port', { port: 1, state: 'constructor' }, 'invalid-argument'],
   ['array-port', { port: '1', state: 'open' }, 'control-protocol'],
   ['array-port', { port: 0.5, state: 'open' }, 'control-protocol'],

@@ -78,6 +78,14 @@ function hedgeText({ hedgeShare, hedgeAfter }: PathLife, selector: string): stri
   return `${when} a read is sent over a second path; at most ${hedgeShare} of 100`;
 }
 
+/** The selector with what it goes by; weights only where they differ. */
+function selectorText({ selector, minimumRun, latencyMemory, paths }: DeviceView): string {
+  if (selector === 'round-robin' && minimumRun > 1) return `${selector}, ${minimumRun} in a row`;
+  if (selector === 'latency') return `${selector}, memory ${formatDuration(latencyMemory)}`;
+  if (selector !== 'weighted' && selector !== 'service-time') return selector;
+  return `${selector}, weights ${paths.map(({ weight }) => weight).join(', ')}`;
+}
+
 const ghostTexts: Readonly<Record<GhostWrites, string>> = {
   quarantine: 'quarantine: sent again at once; others wait to write to their ranges until the fence',
   strict: 'strict: writes of unknown outcome wait for a fence',
@@ -199,7 +207,7 @@ export function showText(view: DeviceView, statistics: StatisticsView): string[]
   if (view.paths.length === 0) return [...lines, fact('paths', 'none: the volume is of this host'), ...latencies];
   return [
     ...lines,
-    fact('multipath', `${view.selector}; ${waits}`),
+    fact('multipath', `${selectorText(view)}; ${waits}`),
     fact('path life', lifeText(view.life)),
     fact('hedged reads', hedgeText(view.life, view.selector)),
     ...delayFacts(view),

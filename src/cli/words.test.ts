@@ -1,15 +1,18 @@
 /** The small pieces: text, styles, frames, keys, options, path ids, faults, names, errors. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Command } from 'commander';
 import fc from 'fast-check';
 import { fakePath, fakeView } from '../../test/support/fake-host.ts';
+import { policyOf } from '../multipath/policy.ts';
 import { CausewayError, errorTable, isErrorCode } from '../base/errors.ts';
 import { faultRequest } from './array-faults.ts';
 import { nameFromUrl } from './attach.ts';
 import { errorLines, exitCodeOf } from './exit-text.ts';
 import { KeyReader } from './keys.ts';
-import { oneOf, seconds, size, whenNoPath, wholeNumber } from './options.ts';
+import { oneOf, seconds, size, wholeNumber } from './option-values.ts';
 import { findPath } from './path-id.ts';
+import { addPolicyOptions, policyLines, type PolicyOptions, policySettings, whenNoPath } from './policy-options.ts';
 import { isBusy, noRates, ratesBetween } from './rates.ts';
 import { fit, render, span, textOf } from './style.ts';
 import { frameOf } from './terminal.ts';
@@ -95,6 +98,10 @@ test('no bytes at all confuse the keys', () => {
   fc.assert(fc.property(fc.string(), (text) => assert.ok(new KeyReader().read(text).length <= text.length)));
 });
 
+function policyWords(...words: string[]): unknown {
+  return policySettings(addPolicyOptions(new Command()).parse(words, { from: 'user' }).opts<PolicyOptions>());
+}
+
 const options: [string, () => unknown, unknown][] = [
   ['5 ports', () => wholeNumber('--ports', 1, 64)('5'), 5],
   ['0 ports', () => wholeNumber('--ports', 1, 64)('0'), 'invalid-argument'],
@@ -112,6 +119,11 @@ const options: [string, () => unknown, unknown][] = [
   ['fail', () => whenNoPath('fail'), 0],
   ['30s', () => whenNoPath('30s'), 30_000],
   ['perhaps', () => whenNoPath('perhaps'), 'invalid-argument'],
+  ['no memory', () => policyWords('--latency-memory', '0ms'), 'invalid-argument'],
+  ['half a millisecond', () => policyWords('--latency-memory', '0.5ms'), 'invalid-argument'],
+  ['runs of none', () => policyWords('--minimum-run', '0'), 'invalid-argument'],
+  ['a weight of none', () => policyWords('--weight', '127.0.0.1=0'), 'invalid-argument'],
+  ['no selector', () => policyWords('--selector', 'fastest'), 'invalid-argument'],
 ];
 for (const [name, work, expected] of options) {
   test(`option: ${name}`, () => {
@@ -119,6 +131,26 @@ for (const [name, work, expected] of options) {
     else assert.equal(work(), expected);
   });
 }
+
+test('a policy is printed in the words that set it', () => {
+  const policies: Parameters<typeof policyLines>[0][] = [
+    { ...policyOf({}), weights: { '127.0.0.1:4420': 1 } },
+    {
+      ...policyOf({ selector: 'weighted', noPathRetry: 0, failback: -1, ghostWrites: 'strict', suspectAfter: 0 }),
+      flapWindow: 90_000,
+      latencyMemory: 1250,
+      weights: { '127.0.0.1:4420': 5, '[::1]:4420': 1000 },
+    },
+  ];
+  for (const policy of policies) {
+    const words = policyLines(policy).flatMap((line) => {
+      const [option = '', value = ''] = line.split(/ {2,}/);
+      return [`--${option}`, value];
+    });
+    const command = addPolicyOptions(new Command());
+    assert.deepEqual(policySettings(command.parse(words, { from: 'user' }).opts<PolicyOptions>()), policy);
+  }
+});
 
 test('a path by its id, its address, or its number', () => {
   const view = fakeView('demo', [fakePath(1), fakePath(2), fakePath(2, { id: '127.0.0.2:4421' })]);

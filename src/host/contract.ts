@@ -1,39 +1,31 @@
 /** The host as the command line and the library use it: from a URL to a served kernel device, in this process. */
 import type { FilterReport, FilterSpec } from '../filters/spec.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
-import type { GhostWrites } from '../multipath/options.ts';
-import type { SelectorName } from '../multipath/selector.ts';
+import type { Policy } from '../multipath/policy.ts';
 import type { StatisticsView } from './statistics-view.ts';
 import type { DeviceView, HolderView, HostEvent } from './view.ts';
 
-export interface AttachOptions {
+/** How the paths of a volume are used: at attach, and, all of it, while I/O runs. */
+export interface PolicySettings extends Partial<Policy> {
+  /**
+   * By path, `<address>:<port>`: its share under `weighted`, its throughput under `service-time`. Whole numbers from 1 to
+   * 1000; 1 for paths that were never named.
+   */
+  readonly weights?: Readonly<Record<string, number>>;
+}
+
+/** What a change of the policy may need to be said besides. */
+export interface PolicyConsent {
+  /** Ghost writes may become `none`: old data may come back over newer. */
+  readonly acceptStaleData?: boolean;
+}
+
+export interface AttachOptions extends PolicySettings {
   readonly name: string;
   /** `auto` takes the best kernel device that this host offers; `none` makes none (library use). */
   readonly kernelDevice?: 'auto' | KernelDeviceKind | 'none';
   /** FUSE transport: `auto` tries io_uring first. */
   readonly fuseTransport?: 'auto' | FuseTransport;
-  readonly selector?: SelectorName;
-  /**
-   * By path, `<address>:<port>`: its share under `weighted`, its throughput under `service-time`. Whole numbers from 1 to
-   * 1000; 1 for paths that are not named.
-   */
-  readonly weights?: Readonly<Record<string, number>>;
-  /** What becomes of a write that its lost controller may still execute; `quarantine` by default. */
-  readonly ghostWrites?: GhostWrites;
-  /** Milliseconds; -1 = for ever (default). */
-  readonly noPathRetry?: number;
-  /** Milliseconds that a path has to stay up after a loss before it carries I/O; 0: none (default), -1: until restored by hand. */
-  readonly failback?: number;
-  /** A path that was lost this often (8; 0: never) within `flapWindow` (60000 ms) has to stay up for `flapHold` (30000 ms). */
-  readonly flapLimit?: number;
-  readonly flapWindow?: number;
-  readonly flapHold?: number;
-  /** Milliseconds without an answer, while other paths answer, after which a path is suspect (300); 0: never. */
-  readonly suspectAfter?: number;
-  /** Of 100 reads, how many may be sent a second time over another path because the first is slow to answer (5); 0: none. */
-  readonly hedgeShare?: number;
-  /** Milliseconds after which a read is; 0: follows what reads of this device take (default). */
-  readonly hedgeAfter?: number;
   readonly readOnly?: boolean;
   /** The volume was made just now: nothing that was written to it earlier can still be under way. */
   readonly isNew?: boolean;
@@ -76,6 +68,13 @@ export interface Attachment {
   /** @throws CausewayError `no-such-path` */
   failPath(id: string): Promise<void>;
   restorePath(id: string): Promise<void>;
+  /** How its paths are used now. @throws CausewayError `no-such-path` if it has none */
+  policy(): Required<PolicySettings>;
+  /**
+   * Changes how its paths are used, from now on; resolves when it has taken effect.
+   * @throws CausewayError `invalid-argument`, `no-such-path`; nothing has changed then
+   */
+  setPolicy(settings: PolicySettings, consent?: PolicyConsent): Promise<void>;
   /** Ends requests that wait for a path or a fence with an error. */
   failQueued(): Promise<void>;
   /**

@@ -9,8 +9,6 @@ import type { MemoryDeviceOptions } from '../block/memory-device.ts';
 import { defined } from '../base/assert.ts';
 import { checkFilters } from '../filters/spec.ts';
 import { mapStore } from '../io/uring/store.ts';
-import { defaultGhostWrites } from '../multipath/options.ts';
-import { pathLife } from '../multipath/path-life.ts';
 import { DeviceStatistics, statisticsBytes } from '../multipath/statistics.ts';
 import { bootId } from '../kernel/fuse/process-identity.ts';
 import { bridgeCellsBytes } from './bridge-cells.ts';
@@ -21,7 +19,7 @@ import { earlierProgram } from './ghost-record.ts';
 import { claimIdentity, type IdentityClaim } from './identity-claim.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
 import type { OpenedDevice } from './reactor-entry.ts';
-import { pathWeights } from './path-weights.ts';
+import { LivePolicy } from './live-policy.ts';
 import type { Source } from './source.ts';
 import { mergedPathState } from './volume-counters.ts';
 import type { AttachedVolume, EarlierOrder } from './volume-lead.ts';
@@ -45,6 +43,8 @@ export interface OpenSource {
   readonly statistics: readonly DeviceStatistics[];
   /** What is in quarantine; null where there are no paths. */
   readonly ghosts: GhostFile | null;
+  /** How its paths are used; where there are none, nothing follows from it. */
+  readonly policy: LivePolicy;
   readonly claim: IdentityClaim;
   /** The multipath device behind it, by number; null where there is none. */
   readonly multipath: number | null;
@@ -139,6 +139,7 @@ async function openLocal(
       reactors: statistics.length,
       statistics,
       ghosts: null,
+      policy: new LivePolicy({}, []),
       claim,
       multipath: null,
       abandon: () => {},
@@ -169,7 +170,7 @@ async function openFabric(
   try {
     const { info } = attached;
     const pathIds = attached.associations.map((view) => `${view.host}:${view.port}`);
-    const weights = pathWeights(pathIds, options.weights ?? {});
+    const policy = new LivePolicy(options, pathIds);
     claim = claimIdentity(info.identity.id, options.name);
     const device = host.newDevice();
     const geometry = geometryOf(info, maxTransferBytes, options.readOnly === true);
@@ -191,11 +192,7 @@ async function openFabric(
       identity: info.identity,
       geometry,
       associations,
-      selector: options.selector ?? 'queue-depth',
-      weights,
-      ghostWrites: options.ghostWrites ?? defaultGhostWrites,
-      noPathRetry: options.noPathRetry ?? -1,
-      life: pathLife(options),
+      policy: policy.order,
       sharedCache: false,
       gate: ghosts.path,
       reactors: host.reactors.length,
@@ -220,6 +217,7 @@ async function openFabric(
       reactors,
       statistics,
       ghosts,
+      policy,
       claim,
       multipath: device,
       abandon: () => {},

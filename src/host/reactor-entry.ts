@@ -11,12 +11,12 @@ import { knownStores, type StorePlace } from '../io/uring/store.ts';
 import type { QueuePlan } from '../kernel/contract.ts';
 import { makeQueueServer } from '../kernel/queue-server.ts';
 import { DeviceStatistics } from '../multipath/statistics.ts';
-import type { SelectorName } from '../multipath/selector.ts';
 import { AliasDevice } from './alias-device.ts';
 import { CountedDevice } from './counted-device.ts';
 import { BridgeDevice, type BridgeOptions } from './bridge-device.ts';
 import { Lead, ownLink, portLink, type ReactorPort } from './fabric-link.ts';
 import { type GeneratorPlan, runGenerator } from './generator.ts';
+import type { PolicyOrder } from './live-policy.ts';
 import type { Methods } from './rpc.ts';
 import { type DirectIo, DirectChannel } from './direct-channel.ts';
 import { runVerifier, type VerifierPlan } from './verifier.ts';
@@ -95,9 +95,8 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'volume.disable': async (order: { device: number; index: number; disabled: boolean }) =>
       volumes.disable(order.device, order.index, order.disabled),
     'volume.fail-queued': async (device: number) => volumes.volume(device).failQueued(),
-    'volume.selector': async (order: { device: number; selector: SelectorName }) => {
-      volumes.volume(order.device).paths.selector = order.selector;
-    },
+    'volume.policy': async (order: { device: number; policy: PolicyOrder }) =>
+      volumes.setPolicy(order.device, order.policy),
 
     'device.memory': async (order: { device: number; options: MemoryDeviceOptions; place: StorePlace }) => {
       knownStores.set(order.options.name, order.place);

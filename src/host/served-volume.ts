@@ -6,11 +6,10 @@ import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
 import type { DeviceHolder } from '../native/holders.ts';
 import { defaultPlaces } from '../kernel/fuse/places.ts';
 import { mostQueues, openKernelDevice } from '../kernel/open.ts';
-import { defaultGhostWrites } from '../multipath/options.ts';
 import { pathLife } from '../multipath/path-life.ts';
 import type { QuarantineEntry } from '../multipath/quarantine.ts';
 import type { PathState } from '../multipath/state.ts';
-import type { AttachOptions, Attachment } from './contract.ts';
+import type { AttachOptions, Attachment, PolicyConsent, PolicySettings } from './contract.ts';
 import type { CausewayHost } from './host.ts';
 import { closeSource, type OpenSource } from './open-source.ts';
 import { earlierProgram } from './ghost-record.ts';
@@ -153,6 +152,7 @@ export class ServedVolume implements Attachment {
   view(): DeviceView {
     const { source } = this;
     const { geometry, identity } = source;
+    const { policy } = source.policy;
     const quarantine = source.ghosts?.entries() ?? [];
     return {
       name: this.name,
@@ -169,10 +169,12 @@ export class ServedVolume implements Attachment {
       blockBytes: geometry.blockBytes,
       readOnly: geometry.readOnly,
       volatileCache: geometry.volatileCache,
-      selector: this.#options.selector ?? 'queue-depth',
-      ghostWrites: this.#options.ghostWrites ?? defaultGhostWrites,
-      noPathRetry: this.#options.noPathRetry ?? -1,
-      life: pathLife(this.#options),
+      selector: policy.selector,
+      minimumRun: policy.minimumRun,
+      latencyMemory: policy.latencyMemory,
+      ghostWrites: policy.ghostWrites,
+      noPathRetry: policy.noPathRetry,
+      life: pathLife(policy),
       reactors: source.reactors,
       payloadBytes: this.#payloadBytes,
       pid: process.pid,
@@ -230,6 +232,27 @@ export class ServedVolume implements Attachment {
       );
     }
     await this.#host.callAll('volume.disable', () => ({ device: this.source.multipath, index, disabled }));
+  }
+
+  policy(): Required<PolicySettings> {
+    this.#checkHasPaths();
+    return this.source.policy.settings(this.source.pathIds);
+  }
+
+  async setPolicy(settings: PolicySettings, consent: PolicyConsent = {}): Promise<void> {
+    this.#checkHasPaths();
+    const { multipath: device, pathIds, policy } = this.source;
+    await policy.change(settings, consent, pathIds, (order) =>
+      this.#host.callAll('volume.policy', () => ({ device, policy: order })),
+    );
+    this.#emit({ event: 'note', device: this.name, message: `${this.name}: the policy was changed` });
+  }
+
+  #checkHasPaths(): void {
+    if (this.source.multipath !== null) return;
+    throw new CausewayError('no-such-path', `${this.name} has no paths: it is a volume of this host`, {
+      hint: 'Only volumes of arrays have a policy.',
+    });
   }
 
   async failQueued(): Promise<void> {

@@ -21,6 +21,8 @@ export interface PathView {
   readonly cntlid: number;
   /** Since when it is in this state (ISO 8601). */
   readonly since: string;
+  /** For `weighted` and `service-time`. */
+  readonly weight: number;
   /** How often it was lost. */
   readonly losses: number;
   readonly delays: PathDelays;
@@ -142,6 +144,9 @@ export interface DeviceView {
   readonly readOnly: boolean;
   readonly volatileCache: boolean;
   readonly selector: string;
+  /** Of `round-robin`; and of `latency`, milliseconds. */
+  readonly minimumRun: number;
+  readonly latencyMemory: number;
   readonly ghostWrites: GhostWrites;
   /** Milliseconds; -1 = for ever. */
   readonly noPathRetry: number;

@@ -165,6 +165,7 @@ export function pathViews(
       nsid: source.nsid,
       cntlid: view?.cntlid ?? -1,
       since: (remark?.history.since ?? new Date()).toISOString(),
+      weight: source.policy.weight(index),
       losses: remark?.history.losses ?? 0,
       delays: pathDelays(view, now),
       counters: pathCountersOf(source.statistics, index),

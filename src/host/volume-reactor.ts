@@ -9,9 +9,7 @@ import type { NvmePath } from '../fabric/nvme-tcp/nvme-path.ts';
 import type { PathListener } from '../fabric/nvme-tcp/reactor-side.ts';
 import type { Io } from '../io/contract.ts';
 import { MultipathDevice } from '../multipath/device.ts';
-import type { GhostWrites } from '../multipath/options.ts';
-import type { PathLife } from '../multipath/path-life.ts';
-import type { SelectorName } from '../multipath/selector.ts';
+import type { PolicyOrder } from './live-policy.ts';
 import { type Access, pathStateNames } from '../multipath/state.ts';
 import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
 
@@ -25,12 +23,8 @@ export interface VolumePlan {
   readonly geometry: Geometry;
   /** Associations that may lead to it; the place in this list is the path's index on every reactor. */
   readonly associations: readonly number[];
-  readonly selector: SelectorName;
-  /** By the path's index; 1 where there is none. */
-  readonly weights?: readonly number[];
-  readonly ghostWrites: GhostWrites;
-  readonly noPathRetry: number;
-  readonly life: PathLife;
+  /** As it is at the beginning. */
+  readonly policy: PolicyOrder;
   readonly sharedCache: boolean;
   /** The file with the ghost gate and the flush ledger of all reactors; how many they are, and which is this one. */
   readonly gate: string;
@@ -162,11 +156,8 @@ export class VolumeReactor implements PathListener {
     const device = new MultipathDevice(this.#io, {
       geometry: plan.geometry,
       identity: plan.identity,
-      selector: plan.selector,
-      weights: plan.weights ?? [],
-      ghostWrites: plan.ghostWrites,
-      noPathRetry: plan.noPathRetry,
-      ...plan.life,
+      ...plan.policy.policy,
+      weights: plan.policy.weights,
       sharedCache: plan.sharedCache,
       ledger: shared.ledger,
       gate: shared.gate,
@@ -184,6 +175,13 @@ export class VolumeReactor implements PathListener {
     this.#volumes.set(plan.device, volume);
     for (const known of this.#paths.values()) this.#place(volume, known);
     return device;
+  }
+
+  /** Other rules for the use of its paths, from now on. */
+  setPolicy(device: number, { policy, weights }: PolicyOrder): void {
+    const { device: multipath } = this.#volume(device);
+    for (const [index, weight] of weights.entries()) multipath.paths.setWeight(index, weight);
+    multipath.setPolicy(policy);
   }
 
   drop(device: number): void {

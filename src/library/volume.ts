@@ -2,6 +2,7 @@
 import { CausewayError } from '../base/errors.ts';
 import { op } from '../block/request.ts';
 import type { FilterReport } from '../filters/spec.ts';
+import type { PolicyConsent, PolicySettings } from '../host/contract.ts';
 import type { ServedVolume } from '../host/served-volume.ts';
 import type { StatisticsView } from '../host/statistics-view.ts';
 import type { DeviceView, HostEvent } from '../host/view.ts';
@@ -50,6 +51,13 @@ export interface Volume extends UserDevice, AsyncDisposable {
   failPath(id: string): Promise<void>;
   /** @throws CausewayError `no-such-path` */
   restorePath(id: string): Promise<void>;
+  /**
+   * Changes how paths are used, while I/O runs: any of the options of `attach` that `PolicySettings` has; what is not
+   * given stays as it is. Resolves when it has taken effect; `view()` shows it.
+   * @param consent `acceptStaleData` is needed for ghost writes `none`
+   * @throws CausewayError `invalid-argument`, `no-such-path`; nothing has changed then
+   */
+  setPolicy(settings: PolicySettings, consent?: PolicyConsent): Promise<void>;
   /** Ends requests that wait for a path or a fence, with an error. */
   failQueued(): Promise<void>;
   /** Calls `listener` with what happens to the volume, on the main thread. Returns what ends it. */
@@ -157,6 +165,11 @@ export class AttachedVolume implements Volume {
 
   restorePath(id: string): Promise<void> {
     return this.attachment.restorePath(id);
+  }
+
+  async setPolicy(settings: PolicySettings, consent?: PolicyConsent): Promise<void> {
+    this.#checkOpen();
+    await this.attachment.setPolicy(settings, consent);
   }
 
   failQueued(): Promise<void> {

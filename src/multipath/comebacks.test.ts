@@ -53,4 +53,35 @@ describe('a path that comes back', () => {
     never.cameBack(100);
     assert.equal(never.onProbation, false);
   });
+
+  it('is judged by other rules from the moment it came back; one that carries I/O is left in peace', () => {
+    const path = new Comebacks({ failback: 10_000 });
+    path.lost(1000);
+    path.cameBack(2000);
+    path.options = { failback: 60_000 };
+    assert.equal(path.until, 62_000);
+    path.options = { failback: 500 };
+    assert.equal(path.until, 2500, 'over, as soon as somebody looks');
+    path.options = { failback: -1 };
+    assert.equal(path.until, Number.POSITIVE_INFINITY);
+    path.options = { failback: 0 };
+    assert.deepEqual([path.until, path.reason], [0, '']);
+    path.options = { failback: 60_000 };
+    assert.equal(path.onProbation, false, 'it was taken out of use by a rule that came later');
+    path.lost(3000);
+    path.cameBack(4000);
+    assert.equal(path.until, 64_000);
+  });
+
+  it('was lost as often as it was, whatever the limit was then', () => {
+    const path = new Comebacks({ flapLimit: 8, flapHold: 5000 });
+    for (let now = 1000; now < 5000; now += 1000) path.lost(now);
+    path.options = { flapLimit: 3, flapHold: 5000 };
+    path.cameBack(5000);
+    assert.equal(path.until, 10_000);
+    path.options = { flapLimit: 3, flapHold: 2000 };
+    assert.equal(path.until, 7000);
+    path.options = { flapLimit: 5, flapHold: 2000 };
+    assert.equal(path.onProbation, false, 'three losses are no flapping any more');
+  });
 });

@@ -7,11 +7,11 @@
 export interface ComebackOptions {
   /** Milliseconds that a path has to stay up after it came back; 0: none (default); -1: until the administrator says so. */
   readonly failback?: number;
-  /** A path that was lost this often within `flapWindow` is flapping; 0: none ever is. */
+  /** A path that was lost this often within `flapWindow` is flapping; 0: none ever is. 8. */
   readonly flapLimit?: number;
-  /** Milliseconds. */
+  /** Milliseconds. 60000. */
   readonly flapWindow?: number;
-  /** Milliseconds that a flapping path has to stay up. */
+  /** Milliseconds that a flapping path has to stay up. 30000. */
   readonly flapHold?: number;
 }
 
@@ -38,13 +38,26 @@ export class Comebacks {
   until = Number.NaN; // starts as a double, so that the field's representation never changes
   /** Why, for people; empty when it is not. */
   reason = '';
-  readonly #options: Required<ComebackOptions>;
+  #options: Required<ComebackOptions>;
   /** When it was lost lately, oldest first. */
   readonly #losses: number[] = [];
+  /** When it came back last. */
+  #since = Number.NaN;
 
   constructor(options: ComebackOptions) {
     this.#options = comebackOptions(options);
     this.until = 0;
+    this.#since = 0;
+  }
+
+  /**
+   * Other rules from now on. A probation is judged anew, from when it began: it may be over. A path that carries I/O
+   * is not taken out of use by a rule that came later.
+   */
+  set options(options: ComebackOptions) {
+    this.#options = comebackOptions(options);
+    this.#forget();
+    if (this.onProbation) this.#judge();
   }
 
   get onProbation(): boolean {
@@ -56,21 +69,34 @@ export class Comebacks {
   }
 
   lost(now: number): void {
-    const { flapLimit } = this.#options;
     this.end();
     this.#losses.push(now);
-    if (this.#losses.length > flapLimit) this.#losses.shift();
+    this.#forget();
   }
 
   /** It is up again, not for the first time. */
   cameBack(now: number): void {
+    this.#since = now;
+    this.#judge();
+  }
+
+  /** No more losses count than those of the limit. */
+  #forget(): void {
+    const surplus = this.#losses.length - this.#options.flapLimit;
+    if (surplus > 0) this.#losses.splice(0, surplus);
+  }
+
+  /** By what is known since it came back. */
+  #judge(): void {
     const { failback, flapLimit, flapWindow, flapHold } = this.#options;
-    const isFlapping = flapLimit > 0 && this.#losses.length >= flapLimit && now - this.#losses[0]! < flapWindow;
+    const since = this.#since;
+    const isFlapping = flapLimit > 0 && this.#losses.length >= flapLimit && since - this.#losses[0]! < flapWindow;
     const hold = isFlapping ? Math.max(failback, flapHold) : failback;
     if (failback < 0) this.#begin(Number.POSITIVE_INFINITY, 'It came back; `causeway path restore` puts it into use.');
     else if (isFlapping)
-      this.#begin(now + hold, `It was lost ${flapLimit} times lately and has to stay up for a while.`);
-    else if (hold > 0) this.#begin(now + hold, 'It came back a short while ago.');
+      this.#begin(since + hold, `It was lost ${flapLimit} times lately and has to stay up for a while.`);
+    else if (hold > 0) this.#begin(since + hold, 'It came back a short while ago.');
+    else this.end();
   }
 
   #begin(until: number, reason: string): void {

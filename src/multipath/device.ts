@@ -20,6 +20,7 @@ import type { MultipathOptions } from './options.ts';
 import { partLength } from './part-length.ts';
 import { PathSet } from './path-set.ts';
 import { PathWatch } from './path-watch.ts';
+import type { Policy } from './policy.ts';
 import { nobody } from './quarantine.ts';
 import { Retries } from './retries.ts';
 import { fate } from './retry.ts';
@@ -101,12 +102,24 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       this.statistics,
     );
     this.#alarm = new Alarm(io, () => this.#onTimer());
-    this.#ghosts = new Ghosts(io, options, this.statistics, this.#alarm);
+    this.#ghosts = new Ghosts(io, options, parts, this.#jobs, this.statistics, this.#alarm);
     this.#watch = new PathWatch(io, options, parts, this.paths, this.statistics, this.#alarm);
     this.#stranded = new Stranded(this.statistics, options.noPathRetry ?? -1);
   }
 
   // --- Paths and policy: control ----------------------------------------------------------------------------------
+
+  /** At any time. It takes effect at once, on what waits and on what is under way too. */
+  setPolicy(policy: Policy): void {
+    this.paths.setPolicy(policy);
+    this.#watch.setPolicy(policy);
+    this.#hedger.options = policy;
+    this.#ghosts.setMode(policy.ghostWrites, this.#again);
+    this.#stranded.patience = policy.noPathRetry;
+    this.#pump();
+    this.#noteStranded();
+    if (this.#stranded.isOver(this.#io.clock.now())) this.#failStranded();
+  }
 
   /**
    * Adds a path. Its index names it in statistics and messages; all reactors agree on it. What waits may be sent over it
@@ -166,43 +179,17 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.pathChanged(index);
   }
 
-  /**
-   * No command of that life of the controller can execute any more: what was held for it may go on. A later life may be
-   * fenced before an earlier one, so this says nothing of any other.
-   */
+  /** No command of that life of the controller can execute any more: what waited for that may go on. */
   fenced(controller: number, epoch: number): void {
-    for (const member of this.paths.members) {
-      if (member === undefined || member.path.controller !== controller) continue;
-      for (let left = member.held.size; left > 0; left -= 1) {
-        const part = member.held.shift()!;
-        if (part.epoch !== epoch) {
-          member.held.push(part);
-          continue;
-        }
-        this.statistics.endHold(part, this.#io.clock.now());
-        this.#ghosts.released(part);
-        this.#again.push(part);
-      }
-    }
     this.#ghosts.fenced(controller, epoch, this.#again);
     this.#pump();
   }
 
   /** Ends everything that waits for a path or for a fence with an error. What is on its way comes back by itself. */
   failQueued(): void {
-    for (const member of this.paths.members) {
-      if (member === undefined) continue;
-      for (let left = member.held.size; left > 0; left -= 1) {
-        const part = member.held.shift()!;
-        // It is answered now, but may still be executed: nothing else may be written there until the fence.
-        if (!this.#ghosts.giveUp(part, member.path.controller)) {
-          member.held.push(part);
-          continue;
-        }
-        this.statistics.endHold(part, this.#io.clock.now());
-        this.#decide(part, status.timedOut);
-      }
-    }
+    const failed = new PartList();
+    this.#ghosts.giveUpHeld(failed);
+    for (let part = failed.shift(); part !== null; part = failed.shift()) this.#decide(part, status.timedOut);
     this.#failGated(status.timedOut);
     for (let part = this.#retries.takePostponed(); part !== null; part = this.#retries.takePostponed())
       this.#decide(part, part.status);
@@ -305,7 +292,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   }
 
   #send(part: Part, path: NativePath, index: number): void {
-    if (!this.#ghosts.passes(part, this.#jobs[part.ownerTag]!)) return;
+    if (!this.#ghosts.passes(part)) return;
     part.pathIndex = index;
     part.startedAt = this.#io.clock.now();
     path.submit(part);
@@ -366,15 +353,14 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       }
     }
     if (lives && !calledBack) part.refusals += 1;
-    const next = this.#ghosts.fateOf(part, this.#jobs[part.ownerTag]!, member.path.controller);
+    const next = this.#ghosts.fateOf(part);
     if (next === fate.up) {
       this.#decide(part, part.status === status.ok ? status.ioError : part.status);
       return;
     }
     statistics.countRetry(member.base);
     if (next === fate.hold) {
-      member.held.push(part);
-      statistics.beginHold(part, this.#io.clock.now());
+      this.#ghosts.hold(part);
     } else if (next === fate.later) {
       this.#retries.postpone(part, this.#io.clock.now() + Math.max(part.retryDelay, 1));
       this.#alarm.arm(part.startedAt);

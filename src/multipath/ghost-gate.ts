@@ -11,8 +11,12 @@
  * 2. A write waits for all overlapping entries that are not its own. A lost one that is sent again waits besides for all
  *    overlapping writes under way: sent before them, its ghost could come back over them after they were answered.
  *
+ * A lost write that is held until its fence, because the mode is `strict` or the quarantine is full, counts as under way
+ * until then: its ghost may come at any time before, and so may not come between another lost write and that one's ghost.
+ *
  * Nobody waits for ever: entries go with their fence, which time brings about at the latest, and what is under way ends
- * or is lost within the I/O timeout and the grace after it; neither waits for anybody else.
+ * or is lost within the I/O timeout and the grace after it, and is held no longer than until its fence; none of them waits
+ * for anybody else.
  */
 import { nobody, Quarantine, quarantineBytes, type QuarantineEntry } from './quarantine.ts';
 import { WriteTable, writeTableBytes } from './write-table.ts';
@@ -58,19 +62,24 @@ export class GhostGate {
     return passage.quarantined;
   }
 
+  /** It was sent without having passed, and is under way. Others may have passed that overlap it. */
+  enter(slot: number, start: number, length: number): void {
+    this.#writes.enter(slot, start, length);
+  }
+
   /** It has ended, and can not be executed any more. */
   ended(slot: number): void {
     this.#writes.leave(slot);
   }
 
   /**
-   * It was lost with this life of its controller. False if there is no room in the quarantine: then it is under way until
-   * the fence, and has to be held so long.
+   * It was lost with this life of its controller. False if there is no room in the quarantine: then it has to be held
+   * until the fence, and counts as under way until `ended`.
    */
   lost(slot: number, start: number, length: number, controller: number, epoch: number, owner: number): boolean {
-    const kept = this.#quarantine.put(start, length, controller, epoch, owner);
-    if (kept) this.#writes.leave(slot);
-    return kept;
+    if (!this.#quarantine.put(start, length, controller, epoch, owner)) return false;
+    this.#writes.leave(slot);
+    return true;
   }
 
   /** Keeps a range in quarantine that was lost in an earlier life of this program. False if there is no room. */

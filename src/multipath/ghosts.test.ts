@@ -6,6 +6,8 @@ import { status } from '../block/status.ts';
 import { verdict } from '../fabric/contract.ts';
 import { bench, type Bench, ghost, lose } from './bench.test.support.ts';
 import { GhostGate, ghostGateBytes } from './ghost-gate.ts';
+import type { GhostWrites } from './options.ts';
+import { policyOf } from './policy.ts';
 import { nobody, quarantineEntries } from './quarantine.ts';
 import { deviceCounter } from './statistics.ts';
 
@@ -13,11 +15,15 @@ const KIB = 1024;
 const block = 4 * KIB;
 
 /** Two reactors of one device: they share the gate, and each has its own paths to the same controllers. */
-function pair(): [Bench, Bench] {
+function pair(modes: readonly GhostWrites[] = []): [Bench, Bench] {
   const shared = new SharedArrayBuffer(ghostGateBytes(2));
-  const one = bench(3, { gate: new GhostGate(shared, 2, 0) });
-  const other = bench(3, { gate: new GhostGate(shared, 2, 1) });
-  return [one, other];
+  const of = (reactor: number): Bench =>
+    bench(3, { gate: new GhostGate(shared, 2, reactor), ghostWrites: modes[reactor] ?? 'quarantine' });
+  return [of(0), of(1)];
+}
+
+function setMode(one: Bench, ghostWrites: GhostWrites): void {
+  one.device.setPolicy(policyOf({ ghostWrites, suspectAfter: 0 }));
 }
 
 /** Which path has a part at this offset. */
@@ -268,5 +274,93 @@ describe('across reactors', () => {
     for (const each of [one, other]) each.device.fenced(one.paths[a]!.controller, 7);
     await other.settle(5);
     assert.equal(underWay(other), 1);
+  });
+});
+
+describe('another mode while writes are lost', () => {
+  it('strict on one reactor, quarantine on the other: who is held has to be fenced before the other is answered', async () => {
+    const [one, other] = pair(['quarantine', 'strict']);
+    one.start(op.write, 0, block);
+    other.start(op.write, 0, block);
+    const [a, h] = [pathWith(one, 0), pathWith(other, 0)];
+    other.paths[h]!.taken[0]!.epoch = 7;
+    lose(other, h, ghost);
+    lose(one, a, ghost);
+    await one.settle(100);
+    assert.deepEqual([underWay(one), underWay(other)], [0, 0], 'it was answered although the held one may still come');
+    for (const each of [one, other]) each.device.fenced(other.paths[h]!.controller, 7);
+    await one.settle(5);
+    assert.deepEqual([underWay(one), underWay(other)], [1, 0]);
+    for (const path of one.paths) path.answerAll();
+    await other.settle(100);
+    assert.equal(underWay(other), 0, 'it was sent while the ghost of an answered write may come');
+    for (const each of [one, other]) each.device.fenced(one.paths[a]!.controller, 1);
+    assert.equal(underWay(other), 1);
+  });
+
+  it('from strict to quarantine: what is held goes at once, and its range is kept until its fence', async () => {
+    const one = bench(2, { ghostWrites: 'strict' });
+    one.start(op.write, 0, block);
+    const lost = pathWith(one, 0);
+    lose(one, lost, ghost);
+    assert.equal(underWay(one), 0);
+    setMode(one, 'quarantine');
+    assert.deepEqual([underWay(one), one.device.statistics.get(deviceCounter.held)], [1, 0]);
+    one.paths[1 - lost]!.answerAll();
+    one.start(op.write, 0, block);
+    assert.equal(underWay(one), 0, 'another write was sent to its range');
+    one.device.fenced(one.paths[lost]!.controller, 1);
+    assert.equal(underWay(one), 1);
+  });
+
+  it('from quarantine to strict: ranges stay in quarantine, what is lost from then on is held', () => {
+    const one = bench(3);
+    one.start(op.write, 0, block);
+    const first = pathWith(one, 0);
+    lose(one, first, ghost);
+    for (const path of one.paths) path.answerAll();
+    setMode(one, 'strict');
+    one.start(op.write, 0, block);
+    assert.equal(underWay(one), 0, 'a range left quarantine before its fence');
+    one.start(op.write, block, block);
+    const second = pathWith(one, block);
+    lose(one, second, ghost);
+    assert.deepEqual([underWay(one), one.device.statistics.get(deviceCounter.held)], [0, 1]);
+    one.device.fenced(one.paths[second]!.controller, 1);
+    assert.equal(underWay(one), 1);
+    one.device.fenced(one.paths[first]!.controller, 1);
+    assert.equal(underWay(one), 2);
+  });
+
+  it('to none: what waits goes at once; and from none: what is under way is kept account of', async () => {
+    const one = bench(3, { ghostWrites: 'strict' });
+    one.start(op.write, 0, block);
+    lose(one, pathWith(one, 0), ghost);
+    setMode(one, 'none');
+    assert.equal(underWay(one), 1);
+    for (const path of one.paths) path.answerAll();
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.ok]]);
+
+    const [lossy, careless] = pair(['quarantine', 'none']);
+    careless.start(op.write, 0, block);
+    setMode(careless, 'strict');
+    lossy.start(op.write, 0, block);
+    const lost = pathWith(lossy, 0);
+    lose(lossy, lost, ghost);
+    await lossy.settle(10);
+    assert.equal(underWay(lossy), 0, 'a lost write was sent beside one that was sent without account');
+    for (const path of careless.paths) path.answerAll();
+    await lossy.settle(10);
+    assert.equal(underWay(lossy), 1);
+  });
+
+  it('from none: what waits to be sent again is not under way', () => {
+    const gate = new GhostGate();
+    const one = bench(1, { ghostWrites: 'none', gate });
+    one.start(op.write, 0, block);
+    lose(one, 0, ghost);
+    setMode(one, 'strict');
+    assert.deepEqual(gate.remains(), []);
   });
 });

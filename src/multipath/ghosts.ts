@@ -1,4 +1,5 @@
 /** How one reactor of a device deals with writes of unknown outcome, by its mode; what is right about it: ghost-gate.ts. */
+import { assert } from '../base/assert.ts';
 import type { Io } from '../io/contract.ts';
 import { type Part, verdict } from '../fabric/contract.ts';
 import type { Alarm } from './alarm.ts';
@@ -13,7 +14,7 @@ import { deviceCounter, type DeviceStatistics } from './statistics.ts';
 const lookAgain = 1;
 
 export class Ghosts {
-  readonly mode: GhostWrites;
+  #mode: GhostWrites;
   readonly #io: Io;
   readonly #gate: GhostGate;
   readonly #isFenced: ((controller: number, epoch: number) => boolean) | undefined;
@@ -23,9 +24,23 @@ export class Ghosts {
   readonly #quarantined = new PartList();
   /** Lost parts that wait for overlapping writes under way; nobody tells when those end. */
   readonly #overlapped = new PartList();
+  /** Parts of unknown outcome that are held until the controller that has them is fenced. */
+  readonly #held = new PartList();
+  readonly #parts: readonly Part[];
+  readonly #jobs: readonly Job[];
 
-  constructor(io: Io, options: MultipathOptions, statistics: DeviceStatistics, alarm: Alarm) {
-    this.mode = options.ghostWrites ?? defaultGhostWrites;
+  /** @param parts all parts of the device @param jobs by the parts' `ownerTag` */
+  constructor(
+    io: Io,
+    options: MultipathOptions,
+    parts: readonly Part[],
+    jobs: readonly Job[],
+    statistics: DeviceStatistics,
+    alarm: Alarm,
+  ) {
+    this.#parts = parts;
+    this.#jobs = jobs;
+    this.#mode = options.ghostWrites ?? defaultGhostWrites;
     this.#io = io;
     this.#gate = options.gate ?? new GhostGate();
     this.#isFenced = options.isFenced;
@@ -33,15 +48,42 @@ export class Ghosts {
     this.#alarm = alarm;
   }
 
-  /** Parts that wait here. */
+  /**
+   * Another mode from now on, for what is lost from now on and for what waits: what need not wait any more goes to `into`.
+   * docs/ghost-writes.md says why this is right.
+   */
+  setMode(mode: GhostWrites, into: PartList): void {
+    if (mode === this.#mode) return;
+    // Until now nobody kept account of what is under way.
+    if (this.#mode === 'none') {
+      for (const part of this.#parts) {
+        if (part.underWay && changesData(part.op)) this.#gate.enter(part.index, part.offset, part.length);
+      }
+    }
+    this.#mode = mode;
+    if (mode === 'strict') return;
+    this.#takeHeld((part) => mode === 'none' || this.#keep(part), into);
+    if (mode === 'quarantine') return;
+    for (let part = this.takeOut(); part !== null; part = this.takeOut()) into.push(part);
+  }
+
+  /** Its range is put into quarantine, so that it can be sent again. False if there is no room. */
+  #keep(part: Part): boolean {
+    const job = this.#jobs[part.ownerTag]!;
+    if (job.owner === nobody) job.owner = this.#gate.newOwner();
+    return this.#put(part, job.owner);
+  }
+
+  /** Parts that wait here for others, besides those that are held. */
   get waiting(): number {
     return this.#quarantined.size + this.#overlapped.size;
   }
 
-  /** May the part of this job be sent? If so it counts as under way; if not, it waits here. */
-  passes(part: Part, job: Job): boolean {
-    if (this.mode === 'none' || !changesData(part.op)) return true;
-    const how = this.#gate.pass(part.index, part.offset, part.length, job.owner);
+  /** May the part be sent? If so it counts as under way; if not, it waits here. */
+  passes(part: Part): boolean {
+    if (this.#mode === 'none' || !changesData(part.op)) return true;
+    const { owner } = this.#jobs[part.ownerTag]!;
+    const how = this.#gate.pass(part.index, part.offset, part.length, owner);
     if (how === passage.free) {
       // Most never waited, and the clock need not be asked for them.
       if (part.waitsSince >= 0) this.#statistics.endGated(part, this.#io.clock.now());
@@ -65,48 +107,67 @@ export class Ghosts {
   }
 
   /**
-   * What becomes of a part that failed; if it is a ghost, it is seen to that it can do no harm. One that is held stays
-   * among the writes under way: if this program is killed, its successor has to know of it (docs/ghost-writes.md).
+   * What becomes of a part that failed; if it is a ghost, it is seen to that it can do no harm. One that has to be held is
+   * given to `hold`. It stays among the writes under way: a lost write that overlaps it must not be answered before its
+   * fence, and if this program is killed, its successor has to know of it (docs/ghost-writes.md).
    */
-  fateOf(part: Part, job: Job, controller: number): Fate {
-    if (this.mode === 'none' || !this.#isGhost(part, controller)) {
+  fateOf(part: Part): Fate {
+    if (this.#mode === 'none' || !this.#isGhost(part)) {
       this.ended(part);
       return fateOf(part, false);
     }
-    if (this.mode === 'quarantine') {
-      if (job.owner === nobody) job.owner = this.#gate.newOwner();
-      return this.#put(part, controller, job.owner) ? fateOf(part, false) : fate.hold;
-    }
+    if (this.#mode === 'quarantine' && this.#keep(part)) return fateOf(part, false);
     const next = fateOf(part, true);
-    return next !== fate.up || this.giveUp(part, controller) ? next : fate.hold;
+    return next === fate.up && !this.#giveUp(part) ? fate.hold : next;
   }
 
-  /** The fence came that a part was held for: it is no ghost any more. */
-  released(part: Part): void {
-    this.#gate.ended(part.index);
-  }
-
-  #isGhost(part: Part, controller: number): boolean {
+  #isGhost(part: Part): boolean {
     if (!changesData(part.op) || (part.verdict & verdict.mayStillExecute) === 0) return false;
-    return this.#isFenced?.(controller, part.epoch) !== true;
+    return this.#isFenced?.(controllerOf(part), part.epoch) !== true;
   }
 
-  /**
-   * A ghost is answered with an error before its fence: its range stays in quarantine. False if there is no room; then it
-   * has to be held on.
-   */
-  giveUp(part: Part, controller: number): boolean {
-    return this.#put(part, controller, nobody);
+  hold(part: Part): void {
+    this.#held.push(part);
+    this.#statistics.beginHold(part, this.#io.clock.now());
   }
 
-  #put({ index, offset, length, epoch }: Part, controller: number, owner: number): boolean {
-    if (!this.#gate.lost(index, offset, length, controller, epoch, owner)) return false;
+  /** Held parts that are answered with an error before their fence. Nothing else may be written there until it comes. */
+  giveUpHeld(into: PartList): void {
+    this.#takeHeld((part) => this.#giveUp(part), into);
+  }
+
+  /** Its range stays in quarantine. False if there is no room; then it has to be held on. */
+  #giveUp(part: Part): boolean {
+    return this.#put(part, nobody);
+  }
+
+  /** Takes out held parts of which `goes` says so. They are no longer under way. */
+  #takeHeld(goes: (part: Part) => boolean, into: PartList): void {
+    for (let left = this.#held.size; left > 0; left -= 1) {
+      const part = this.#held.shift()!;
+      if (!goes(part)) {
+        this.#held.push(part);
+        continue;
+      }
+      this.ended(part);
+      this.#statistics.endHold(part, this.#io.clock.now());
+      into.push(part);
+    }
+  }
+
+  #put(part: Part, owner: number): boolean {
+    const { index, offset, length, epoch } = part;
+    if (!this.#gate.lost(index, offset, length, controllerOf(part), epoch, owner)) return false;
     this.#statistics.add(deviceCounter.everQuarantined, 1);
     return true;
   }
 
-  /** That life of the controller is fenced: whoever waited for it goes to `into`. */
+  /**
+   * No command of that life of the controller can execute any more: whoever waited for it goes to `into`. A later life may
+   * be fenced before an earlier one, so this says nothing of any other.
+   */
   fenced(controller: number, epoch: number, into: PartList): void {
+    this.#takeHeld((part) => part.epoch === epoch && controllerOf(part) === controller, into);
     this.#gate.fenced(controller, epoch);
     into.take(this.#quarantined);
     into.take(this.#overlapped);
@@ -131,4 +192,10 @@ export class Ghosts {
   #count(): void {
     this.#statistics.set(deviceCounter.gated, this.waiting);
   }
+}
+
+/** Where a part that came back was sent last. */
+function controllerOf(part: Part): number {
+  assert(part.path !== null, 'a part that was never sent is lost');
+  return part.path.controller;
 }

@@ -11,7 +11,7 @@ import type { Part } from '../fabric/contract.ts';
 import type { Member } from './member.ts';
 
 export interface HealthOptions {
-  /** Nothing came back for so long, or not the oldest command; milliseconds. 0: no path is ever suspect. */
+  /** Nothing came back for so long while other paths answered, or not the oldest command; milliseconds. 0: no path is ever suspect. 300. */
   readonly suspectAfter?: number;
 }
 
@@ -24,13 +24,15 @@ const calmTime = 2_000;
 const contrast = 4;
 
 export class Health {
-  readonly #suspectAfter: number;
+  #suspectAfter = Number.NaN; // starts as a double, so that the field's representation never changes
   /** When the next look is due; 0: nothing is under way that would need one. */
-  #nextAt = Number.NaN; // starts as a double, so that the field's representation never changes
+  #nextAt = Number.NaN;
   #lastAt = Number.NaN;
   /** Ages count from here at the earliest: moved by our own stalls. */
   #judgeFrom = Number.NaN;
   readonly #parts: readonly Part[];
+  /** Since when there has been something to look at. */
+  #begunAt = Number.NaN;
 
   /** @param parts those that can be under way */
   constructor(options: HealthOptions, parts: readonly Part[]) {
@@ -39,6 +41,42 @@ export class Health {
     this.#suspectAfter = options.suspectAfter ?? defaultSuspectAfter;
     this.#nextAt = 0;
     this.#lastAt = 0;
+    this.#begunAt = 0;
+  }
+
+  /**
+   * Another rule from now on. Who is suspect by the old one alone is not any more; who is by the new one will be found
+   * by the next look, as soon as the new rule can tell.
+   * @param changed is called for each path that is not suspect any more
+   * @returns when to look next, Infinity if nothing needs it
+   */
+  change(
+    { suspectAfter = defaultSuspectAfter }: HealthOptions,
+    members: readonly (Member | undefined)[],
+    now: number,
+    changed: (member: Member) => void,
+  ): number {
+    const before = this.#suspectAfter;
+    if (suspectAfter === before) return Number.POSITIVE_INFINITY;
+    this.#suspectAfter = suspectAfter;
+    let needed = false;
+    for (const member of members) {
+      if (member === undefined) continue;
+      const longest = Math.max(this.#quietFor(member, now), member.oldest);
+      if (member.suspect && (suspectAfter === 0 || (longest >= before && longest < suspectAfter))) {
+        member.suspect = false;
+        changed(member);
+      }
+      if (member.suspect || member.path.inFlight > 0) needed = true;
+    }
+    if (!needed || suspectAfter === 0) {
+      this.#nextAt = 0;
+      return Number.POSITIVE_INFINITY;
+    }
+    if (this.#nextAt === 0) return this.begin(now);
+    this.#lastAt = now;
+    this.#nextAt = now + this.#interval;
+    return this.#nextAt;
   }
 
   /** Nobody looks, although something is under way: the caller sees to it that `look` is called at the time returned. */
@@ -48,8 +86,14 @@ export class Health {
 
   begin(now: number): number {
     this.#lastAt = now;
+    this.#begunAt = now;
     this.#nextAt = now + this.#interval;
     return this.#nextAt;
+  }
+
+  /** How long commands have been lying on it and none came back: no longer than somebody looked. */
+  #quietFor(member: Member, now: number): number {
+    return now - Math.max(member.quietSince, this.#begunAt);
   }
 
   get #interval(): number {
@@ -98,7 +142,7 @@ export class Health {
   }
 
   #judge(member: Member, now: number, isBehind: boolean, othersMove: boolean, changed: (member: Member) => void): void {
-    const isQuiet = now - member.quietSince >= this.#suspectAfter;
+    const isQuiet = this.#quietFor(member, now) >= this.#suspectAfter;
     if ((isQuiet || isBehind) && othersMove) {
       member.calmSince = now;
       if (member.suspect) return;

@@ -26,8 +26,6 @@ export class Member implements PathFacts {
    */
   paused = false;
   pausedUntil = Number.NaN;
-  /** Writes of unknown outcome, held until this path's controller is fenced. */
-  readonly held = new PartList();
   /** Parts that must go over this very path (flush of its controller's cache). */
   readonly own = new PartList();
   /** How it comes and goes. */
@@ -65,7 +63,6 @@ export class Member implements PathFacts {
   inherit(before: Member): void {
     this.disabled = before.disabled;
     this.access = before.access;
-    this.held.take(before.held);
     this.own.take(before.own);
   }
 

@@ -4,7 +4,9 @@ import { describe, it } from 'node:test';
 import { op } from '../block/request.ts';
 import { verdict } from '../fabric/contract.ts';
 import { bench, type Bench, lose, lostRead } from './bench.test.support.ts';
+import { status } from '../block/status.ts';
 import type { MultipathOptions } from './options.ts';
+import { policyOf } from './policy.ts';
 
 const block = 4096;
 
@@ -180,5 +182,121 @@ describe('suspicion', () => {
     assert.equal(states(one)[0], 'down');
     open(one, 0);
     assert.equal(states(one)[0], 'live-optimized');
+  });
+});
+
+describe('another policy while I/O runs', () => {
+  const base = { selector: 'round-robin', suspectAfter: 0 } as const;
+
+  it('ends a probation that is over by it, and prolongs one that is not', async () => {
+    const one = bench(2, { ...base, failback: 10_000 });
+    lose(one, 0, lostRead);
+    open(one, 0);
+    await one.settle(2000);
+    one.device.setPolicy(policyOf({ ...base, failback: 1000 }));
+    assert.deepEqual(states(one), ['live-optimized', 'live-optimized']);
+    assert.deepEqual(await reads(one, 4), [2, 2]);
+
+    one.device.setPolicy(policyOf({ ...base, failback: 1000 }));
+    lose(one, 0, lostRead);
+    open(one, 0);
+    one.device.setPolicy(policyOf({ ...base, failback: 3000 }));
+    await one.settle(2000);
+    assert.equal(states(one)[0], 'probation');
+    assert.deepEqual(await reads(one, 4), [0, 4]);
+    await one.settle(1100);
+    assert.equal(states(one)[0], 'live-optimized');
+  });
+
+  it('lets one that waits for the administrator come back by itself', async () => {
+    const one = bench(2, { ...base, failback: -1 });
+    lose(one, 0, lostRead);
+    open(one, 0);
+    await one.settle(60_000);
+    one.device.setPolicy(policyOf({ ...base, failback: 61_000 }));
+    assert.equal(states(one)[0], 'probation');
+    await one.settle(1100);
+    assert.equal(states(one)[0], 'live-optimized');
+  });
+
+  it('leaves paths alone that are live, disabled, down or closed by the array', async () => {
+    const one = bench(4, base);
+    one.device.setDisabled(1, true);
+    lose(one, 2, lostRead);
+    one.device.setAccess(3, 'inaccessible');
+    const before = states(one);
+    one.device.setPolicy(policyOf({ ...base, failback: -1, flapLimit: 1, suspectAfter: 100 }));
+    assert.deepEqual(states(one), before);
+    open(one, 2);
+    assert.equal(states(one)[2], 'probation', 'the new rule is not that of the next comeback');
+    await one.settle();
+  });
+
+  it('ends a suspicion that would not have come by it, at once; finds one that it knows soon', async () => {
+    const one = bench(2, { ...base, suspectAfter: 300 });
+    await silence(one, 600, [0]);
+    assert.equal(states(one)[0], 'suspect');
+    one.device.setPolicy(policyOf({ ...base, suspectAfter: 5000 }));
+    assert.equal(states(one)[0], 'live-optimized');
+    await silence(one, 1000, [0]);
+    assert.equal(states(one)[0], 'live-optimized');
+    one.device.setPolicy(policyOf({ ...base, suspectAfter: 300 }));
+    await silence(one, 200, [0]);
+    assert.equal(states(one)[0], 'suspect');
+    one.device.setPolicy(policyOf({ ...base, suspectAfter: 0 }));
+    assert.equal(states(one)[0], 'live-optimized');
+    one.device.setPolicy(policyOf({ ...base, suspectAfter: 300 }));
+    await silence(one, 200, [0]);
+    assert.equal(states(one)[0], 'suspect', 'how old the commands are is known');
+  });
+
+  it('ends or prolongs the waiting for a path', async () => {
+    const one = bench(1, { ...base, noPathRetry: -1 });
+    lose(one, 0, lostRead);
+    one.start(op.read, 0, block);
+    await one.settle(10_000);
+    one.device.setPolicy(policyOf({ ...base, noPathRetry: 12_000 }));
+    await one.settle(1000);
+    assert.deepEqual(one.ended, []);
+    one.device.setPolicy(policyOf({ ...base, noPathRetry: 30_000 }));
+    await one.settle(5000);
+    assert.deepEqual(one.ended, []);
+    one.device.setPolicy(policyOf({ ...base, noPathRetry: 10_000 }));
+    await one.settle();
+    assert.deepEqual(one.ended, [[0, status.transport]]);
+    one.device.setPolicy(policyOf({ ...base, noPathRetry: 0 }));
+    one.start(op.read, 0, block);
+    await one.settle(10);
+    assert.deepEqual(one.ended.at(-1), [1, status.transport]);
+  });
+
+  it('chooses by the other selector from the next command on, and goes on with the same one where it is the same', async () => {
+    const one = bench(2, { ...base, minimumRun: 1 });
+    assert.deepEqual(await reads(one, 4), [2, 2]);
+    one.device.setPolicy(policyOf({ ...base, selector: 'failover-only' }));
+    assert.deepEqual(await reads(one, 4), [4, 0]);
+    one.device.setPolicy(policyOf({ ...base, minimumRun: 3 }));
+    const got: number[] = [];
+    for (let time = 0; time < 6; time += 1) {
+      got.push((await reads(one, 1))[0]!);
+      one.device.setPolicy(policyOf({ ...base, minimumRun: 3, failback: time }));
+    }
+    assert.deepEqual(
+      got.join('').replaceAll('000', 'b').replaceAll('111', 'a').length,
+      2,
+      `runs of three: ${got.join('')}`,
+    );
+  });
+});
+
+describe('suspicion after a rest', () => {
+  it('does not count the time in which nothing was asked', async () => {
+    const one = bench(2, { suspectAfter: 300, selector: 'round-robin' });
+    await silence(one, 400, []);
+    await one.settle(10_000);
+    await silence(one, 200, [0]);
+    assert.deepEqual(states(one), ['live-optimized', 'live-optimized']);
+    await silence(one, 300, [0]);
+    assert.equal(states(one)[0], 'suspect');
   });
 });

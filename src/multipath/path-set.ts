@@ -29,7 +29,7 @@ export interface SelectorOptions {
 }
 
 /** With it a path that is twenty times slower than its siblings is given a command a few times a second. */
-const defaultLatencyMemory = 250;
+export const defaultLatencyMemory = 250;
 
 export class PathSet {
   /** By index; all reactors of a device agree on the indexes. */
@@ -38,7 +38,7 @@ export class PathSet {
   readonly #io: Pick<Io, 'clock' | 'random'>;
   readonly #statistics: DeviceStatistics;
   readonly #board: Board;
-  readonly #comebacks: ComebackOptions;
+  #comebacks: ComebackOptions;
   #name: SelectorName;
 
   /** @throws CausewayError `invalid-argument` */
@@ -48,8 +48,6 @@ export class PathSet {
     statistics: DeviceStatistics,
   ) {
     const { selector = 'queue-depth', weights = [], minimumRun = 1, latencyMemory = defaultLatencyMemory } = options;
-    check('the least run of round-robin', minimumRun, 1_000_000);
-    check('the memory of latencies in milliseconds', latencyMemory, 3_600_000);
     this.#io = io;
     this.#statistics = statistics;
     this.#comebacks = options;
@@ -69,6 +67,18 @@ export class PathSet {
     this.#name = name;
     this.#board.selector = selectors[name];
     this.rebuild();
+  }
+
+  /** At any time: another way to choose, and other rules for paths that come back. */
+  setPolicy(
+    policy: Required<Pick<SelectorOptions, 'selector' | 'minimumRun' | 'latencyMemory'>> & ComebackOptions,
+  ): void {
+    this.#board.minimumRun = policy.minimumRun;
+    this.#board.latency.memory = policy.latencyMemory;
+    this.#comebacks = policy;
+    for (const member of this.members) if (member !== undefined) member.comebacks.options = policy;
+    // It would forget whose turn it is.
+    if (policy.selector !== this.#name) this.selector = policy.selector;
   }
 
   /** A read may be sent a second time over another path. */
@@ -98,6 +108,7 @@ export class PathSet {
   setWeight(index: number, weight: number): void {
     if (index >= maxPaths) throw new CausewayError('invalid-argument', `there are no more than ${maxPaths} paths`);
     check('the weight of a path', weight, maxWeight);
+    if (this.#board.weights[index] === weight) return;
     this.#board.setWeight(index, weight);
     this.rebuild();
   }

@@ -5,7 +5,7 @@
 import type { Part } from '../fabric/contract.ts';
 import type { Io } from '../io/contract.ts';
 import type { Alarm } from './alarm.ts';
-import { Health } from './health.ts';
+import { Health, type HealthOptions } from './health.ts';
 import type { Member } from './member.ts';
 import type { MultipathOptions } from './options.ts';
 import type { PathSet } from './path-set.ts';
@@ -49,6 +49,20 @@ export class PathWatch {
   refresh(member: Member): void {
     if (member.refresh(this.#io.clock.now())) this.#options.onPathState?.(member);
     if (member.comebacks.endsByItself) this.#alarm.arm(member.comebacks.until);
+  }
+
+  /**
+   * Other rules for probation (which the members have already) and suspicion. What is over by them ends now, and the
+   * alarm is set for what is not.
+   */
+  setPolicy(policy: HealthOptions): void {
+    const now = this.#io.clock.now();
+    const { members } = this.#paths;
+    let next = this.#health.change(policy, members, now, this.#onJudged);
+    for (const member of members) if (member !== undefined) next = Math.min(next, this.#endWaits(member, now));
+    for (const member of members) if (member !== undefined) this.refresh(member);
+    this.#paths.rebuild();
+    if (next !== Number.POSITIVE_INFINITY) this.#alarm.arm(next);
   }
 
   /** The array answered with a path error: nothing more is sent there for a while. */

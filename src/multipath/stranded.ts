@@ -5,12 +5,12 @@ export class Stranded {
   /** 0: nothing waits without a path. */
   since = Number.NaN; // starts as a double, so that the field's representation never changes
   readonly #statistics: DeviceStatistics;
-  readonly #patience: number;
+  /** Milliseconds that may be waited; -1 = for ever. Another one counts from the same beginning. */
+  patience: number;
 
-  /** @param patience milliseconds that may be waited; -1 = for ever */
   constructor(statistics: DeviceStatistics, patience: number) {
     this.#statistics = statistics;
-    this.#patience = patience;
+    this.patience = patience;
     this.since = 0;
   }
 
@@ -19,10 +19,10 @@ export class Stranded {
     if (!stranded) this.since = 0;
     else if (this.since === 0) this.since = now;
     this.#statistics.set(deviceCounter.waitingSince, this.since);
-    return this.since === 0 || this.#patience < 0 ? Number.POSITIVE_INFINITY : this.since + this.#patience;
+    return this.since === 0 || this.patience < 0 ? Number.POSITIVE_INFINITY : this.since + this.patience;
   }
 
   isOver(now: number): boolean {
-    return this.since !== 0 && this.#patience >= 0 && now >= this.since + this.#patience;
+    return this.since !== 0 && this.patience >= 0 && now >= this.since + this.patience;
   }
 }

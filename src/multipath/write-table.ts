@@ -1,7 +1,7 @@
 /**
  * The writes that are under way now, of all reactors of a device, in shared memory: who has to send a lost write again
- * sees here whether another one that overlaps it is still on its way. One slot for each part of each reactor; only that
- * reactor writes it.
+ * sees here whether another one that overlaps it is still on its way, or was lost and is held until its fence. One slot
+ * for each part of each reactor; only that reactor writes it.
  *
  * A slot's word counts: odd while a write is under way, even while there is none. Its range is written before the word
  * becomes odd and read between two looks at the word, so what is read belongs together if both looks see the same.
@@ -40,7 +40,7 @@ export class WriteTable {
     Atomics.store(this.#words, at, this.#words[at]! | 1);
   }
 
-  /** It has ended, or is quarantined. Nothing happens if it was not under way. */
+  /** It has ended, is fenced, or is quarantined. Nothing happens if it was not under way. */
   leave(slot: number): void {
     const at = this.#mine + slot;
     const word = this.#words[at]!;

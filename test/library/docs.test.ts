@@ -6,6 +6,7 @@ import { isErrorCode } from '../../src/base/errors.ts';
 import { statusErrno } from '../../src/block/status.ts';
 import { statusOfError } from '../../src/library/status-errors.ts';
 import { errno } from '../../src/native/errno.ts';
+import { policyOf } from '../../src/multipath/policy.ts';
 
 const root = new URL('../../../', import.meta.url);
 
@@ -67,8 +68,16 @@ describe('docs/library.md', () => {
   it('names every option of attach, and no other', () => {
     const own = members('src/library/options.ts', 'AttachOptions');
     const host = members('src/host/contract.ts', 'AttachOptions');
-    const there = new Set([...own, ...host].filter((name) => name !== 'kernelDevice' && name !== 'fuseTransport'));
+    const policy = [...Object.keys(policyOf({})), ...members('src/host/contract.ts', 'PolicySettings')];
+    const there = new Set(
+      [...own, ...host, ...policy].filter((name) => name !== 'kernelDevice' && name !== 'fuseTransport'),
+    );
     assert.deepEqual(attachOptions?.toSorted(), [...there].toSorted());
+  });
+
+  it('names everything that `setPolicy` takes', () => {
+    const [row = ''] = /^\| `setPolicy.*$/m.exec(read('docs/library.md')) ?? [];
+    for (const name of Object.keys(policyOf({}))) assert.ok(row.includes(`\`${name}\``), name);
   });
 
   it('names every option of serve, and no other', () => {

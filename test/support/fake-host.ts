@@ -1,8 +1,9 @@
 /** A host without devices, for tests of what stands above it: its attachments are plain data that a test sets. */
 import { CausewayError } from '../../src/base/errors.ts';
 import type { ArrayHandle, PortState } from '../../src/demo/array-thread.ts';
-import type { AttachOptions, Attachment, Host } from '../../src/host/contract.ts';
+import type { AttachOptions, Attachment, Host, PolicySettings } from '../../src/host/contract.ts';
 import type { PathStatisticsView, StatisticsView } from '../../src/host/statistics-view.ts';
+import { policyOf } from '../../src/multipath/policy.ts';
 import type { DeviceView, HolderView, HostEvent, PathView } from '../../src/host/view.ts';
 import { pathLife } from '../../src/multipath/path-life.ts';
 
@@ -35,6 +36,7 @@ export function fakePath(number: number, changes: Partial<PathView> = {}): PathV
     nsid: 1,
     cntlid: number,
     since: '2026-11-01T12:00:00.000Z',
+    weight: 1,
     losses: 0,
     delays: { keepAlive: 15_000, fence: 60_000, isFenceAssumed: true, anaTransition: 10_000, nextAttempt: -1 },
     counters: noCounters,
@@ -59,6 +61,8 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
     readOnly: false,
     volatileCache: false,
     selector: 'queue-depth',
+    minimumRun: 1,
+    latencyMemory: 250,
     ghostWrites: 'quarantine',
     noPathRetry: -1,
     life: pathLife({}),
@@ -137,6 +141,8 @@ export class FakeAttachment implements Attachment {
   users: readonly HolderView[] = [];
   /** They come between the look and the first detach. */
   busyOnce: readonly HolderView[] = [];
+  /** What of the policy was set. */
+  settings: PolicySettings = {};
   detachError: CausewayError | null = null;
   detachWith: ((force: boolean) => Promise<void>) | null = null;
   holdersWith: (() => Promise<readonly HolderView[]>) | null = null;
@@ -177,6 +183,16 @@ export class FakeAttachment implements Attachment {
   async #set(id: string, state: PathView['state']): Promise<void> {
     if (!this.#paths.some((path) => path.id === id)) throw new CausewayError('no-such-path', `no path ${id}`);
     this.#paths = this.#paths.map((path) => (path.id === id ? { ...path, state } : path));
+  }
+
+  policy(): Required<PolicySettings> {
+    const { paths } = this.view();
+    const weights = Object.fromEntries(paths.map(({ id, weight }) => [id, weight]));
+    return { ...policyOf(this.settings), weights, ...this.settings };
+  }
+
+  async setPolicy(settings: PolicySettings): Promise<void> {
+    this.settings = { ...this.settings, ...settings };
   }
 
   async failQueued(): Promise<void> {}

@@ -30,7 +30,7 @@ export class Board {
   last = -1;
   run = 0;
   /** How many in a row one path is to take at least. */
-  readonly minimumRun: number;
+  minimumRun: number;
   /** The number of the last command that went to a path, counting all. */
   readonly turns = new Float64Array(maxPaths);
   #turn = Number.NaN; // starts as a double, so that the field's representation never changes

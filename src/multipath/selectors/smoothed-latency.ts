@@ -18,11 +18,11 @@ export class SmoothedLatency {
   readonly values = new Float64Array(maxPaths).fill(-1);
   /** When the path last answered, or was given work after it had none. */
   readonly heardAt = new Float64Array(maxPaths);
-  readonly #memory: number;
+  /** How long the past counts: after this time without a sample, two fifths of a value are left. Whole. */
+  memory: number;
 
-  /** @param memory how long the past counts: after this time without a sample, two fifths of a value are left */
   constructor(memory: number) {
-    this.#memory = memory;
+    this.memory = memory;
   }
 
   forget(index: number): void {
@@ -61,7 +61,7 @@ export class SmoothedLatency {
 
   /** What is left of the past: the exponential decay, by the first terms of its series, which cost less than a call. */
   #faded(index: number, now: number): number {
-    const age = (now - this.heardAt[index]!) / this.#memory;
+    const age = (now - this.heardAt[index]!) / this.memory;
     return 1 / (1 + age + 0.5 * age * age);
   }
 }
