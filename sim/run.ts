@@ -204,7 +204,7 @@ class Run implements Stand {
     for (const one of [status.gone, status.transport, status.timedOut, status.ioError]) this.excuse(one);
     this.burst();
     await this.clock.sleep(this.#context.random.float());
-    const released = this.host.lead.release(this.host.associations);
+    const released = this.host.lead.release(this.host.lease);
     for (const load of this.#lives.loads) load.stop();
     await released;
     for (const device of this.host.devices) device.failQueued();

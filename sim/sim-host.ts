@@ -76,6 +76,7 @@ export class SimHost {
   readonly lead: VolumeLead;
   /** By path index. */
   associations: readonly number[] = [];
+  lease = 0;
   /** Reactors that serve the device. */
   served = 0;
   /** Every reactor has its device. */
@@ -138,6 +139,7 @@ export class SimHost {
     }));
     const attached = await this.lead.attach({ targets, nsid: 1, timeoutMs: 15_000 });
     const geometry = this.#sameAsBefore(attached.info);
+    this.lease = attached.lease;
     this.associations = attached.associations.map((view) => view.association);
     const record = new GhostRecord(
       {
@@ -158,6 +160,7 @@ export class SimHost {
       const plan: VolumePlan = {
         device: deviceNumber,
         identity: info.identity,
+        nsid: info.nsid,
         geometry,
         associations: this.associations,
         policy: { policy: host.policy, weights: [] },
@@ -206,7 +209,7 @@ export class SimHost {
   async #resetEarlier({ heritage }: GhostRecord, withinMs: number): Promise<void> {
     const { lives } = heritage;
     if (lives === null) return;
-    const areReset = await this.lead.resetEarlier({ associations: this.associations, lives, withinMs });
+    const areReset = await this.lead.resetEarlier({ lease: this.lease, lives, withinMs });
     if (!areReset || !this.#kept.armed) return;
     this.#kept.disarm();
     await this.#forget();
@@ -273,7 +276,7 @@ export class SimHost {
       await reactor.device.close();
       reactor.volumes.drop(deviceNumber);
     }
-    await this.lead.release(this.associations);
+    await this.lead.release(this.lease);
     const { store } = this.#place;
     const isEmpty = sharedIn(store.memory, this.reactors.length).gate.entries().length === 0;
     store.leave(this.record?.left(isEmpty) ?? null);

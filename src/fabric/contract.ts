@@ -114,7 +114,7 @@ export interface NativePath {
   readonly inFlight: number;
   /** Bytes under way. */
   readonly bytesInFlight: number;
-  /** A command slot is free. */
+  /** A command slot is free for it. If not although it is open, `waiter` is told when one is. */
   readonly hasRoom: boolean;
   /** Takes the part over until `owner.onPart`. Only when `open && hasRoom`. Never calls back from inside. */
   submit(part: Part): void;
@@ -124,6 +124,9 @@ export interface NativePath {
    * back as before, with an outcome that says nothing of the buffer.
    */
   detach(part: Part): boolean;
-  /** Someone to be told (later in the batch) when room appears after `hasRoom` was false. */
+  /**
+   * Someone to be told (later in the batch) when there is room after `hasRoom` was false. Volumes share the room of a
+   * controller by turns: what is not taken in the call goes to the next one who wants it.
+   */
   waiter: { onRoom(path: NativePath): void } | null;
 }

@@ -212,7 +212,9 @@ export class CausewayHost implements Host {
 
   #onLead(event: LeadEvent): void {
     if (event.kind === 'association') {
-      this.associations.set(event.view.association, event.view);
+      // Fences of one that is closed are still told when they are there.
+      if (event.view.state === 'closed') this.associations.delete(event.view.association);
+      else this.associations.set(event.view.association, event.view);
       for (const volume of this.#volumes.values()) volume.onAssociation(event.view);
       return;
     }

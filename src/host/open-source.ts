@@ -34,7 +34,9 @@ export interface OpenSource {
   readonly kind: Source['kind'];
   readonly subsystem: string;
   readonly nsid: number;
-  /** By path index. */
+  /** What the lead holds for it; null where there are no paths. */
+  readonly lease: number | null;
+  /** By path index. Other volumes may have them too. */
   readonly associations: readonly number[];
   readonly pathIds: readonly string[];
   /** How many reactors serve it, from the first on: as many as have an I/O queue of every controller. */
@@ -132,7 +134,17 @@ async function openLocal(
     await host.callAll('device.count', (reactor) => ({ device, statistics: buffers[reactor] }));
     // The others have an identity that was made for them just now.
     const claim = kind === 'file' ? claimIdentity(identity.id, options.name) : noClaim;
-    const base = { device, geometry, identity, kind, subsystem: '', nsid: 0, associations: [], pathIds: [] };
+    const base = {
+      device,
+      geometry,
+      identity,
+      kind,
+      subsystem: '',
+      nsid: 0,
+      lease: null,
+      associations: [],
+      pathIds: [],
+    };
     const statistics = buffers.map((buffer) => new DeviceStatistics(buffer));
     return {
       ...base,
@@ -167,12 +179,12 @@ async function openFabric(
   for (const view of attached.associations) host.associations.set(view.association, view);
   let claim: IdentityClaim | null = null;
   let opened: GhostFile | null = null;
+  const device = host.newDevice();
   try {
     const { info } = attached;
     const pathIds = attached.associations.map((view) => `${view.host}:${view.port}`);
     const policy = new LivePolicy(options, pathIds);
     claim = claimIdentity(info.identity.id, options.name);
-    const device = host.newDevice();
     const geometry = geometryOf(info, maxTransferBytes, options.readOnly === true);
     const boot = bootId();
     sweepGhostFiles(runtimeDirectory(), boot, uptime());
@@ -190,6 +202,7 @@ async function openFabric(
     const plan = (reactor: number): VolumePlan => ({
       device,
       identity: info.identity,
+      nsid: info.nsid,
       geometry,
       associations,
       policy: policy.order,
@@ -201,7 +214,7 @@ async function openFabric(
     });
     await host.callAll('volume.make', plan);
     ghosts.begin(() => void host.callAll('volume.fenced', () => ({ device, ...earlierProgram })));
-    void resetEarlier(host, ghosts, associations);
+    void resetEarlier(host, ghosts, attached.lease);
     const reactors = reactorsServed(host, attached);
     const statistics = buffers.slice(0, reactors).map((buffer) => new DeviceStatistics(buffer));
     await pathsPlaced(attached, statistics);
@@ -212,6 +225,7 @@ async function openFabric(
       kind: 'nvme',
       subsystem: info.subnqn,
       nsid: info.nsid,
+      lease: attached.lease,
       associations,
       pathIds,
       reactors,
@@ -223,18 +237,20 @@ async function openFabric(
       abandon: () => {},
     };
   } catch (error) {
+    // Some reactor may have it.
+    await host.callAll('device.close', () => device);
     opened?.close();
     claim?.release();
-    await host.lead.call('volume.release', associations);
+    await host.lead.call('volume.release', attached.lease);
     throw error;
   }
 }
 
 /** What an earlier program left ends at once if its controllers can be reset; else time ends it, and this says nothing. */
-async function resetEarlier(host: CausewayHost, ghosts: GhostFile, associations: readonly number[]): Promise<void> {
+async function resetEarlier(host: CausewayHost, ghosts: GhostFile, lease: number): Promise<void> {
   const { lives, ranges, keepMs } = ghosts.heritage;
   if (ranges.length === 0 || lives === null) return;
-  const order: EarlierOrder = { associations, lives, withinMs: keepMs };
+  const order: EarlierOrder = { lease, lives, withinMs: keepMs };
   const areReset = await host.lead.call<boolean>('volume.reset-earlier', order).catch(() => false);
   if (areReset) ghosts.over();
 }
@@ -265,8 +281,7 @@ export async function closeSource(host: CausewayHost, source: OpenSource): Promi
   if (source.kind !== 'alias') source.ghosts?.end();
   await host.callAll('device.close', () => source.device);
   if (source.kind === 'alias') return;
-  if (source.associations.length > 0) await host.lead.call('volume.release', source.associations);
-  for (const association of source.associations) host.associations.delete(association);
+  if (source.lease !== null) await host.lead.call('volume.release', source.lease);
   host.offBridge(source.device);
   source.ghosts?.close();
   source.claim.release();

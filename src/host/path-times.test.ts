@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { associationDefaults } from '../fabric/nvme-tcp/association.ts';
+import { associationDefaults } from '../fabric/nvme-tcp/association-options.ts';
 import type { AttachOptions } from './contract.ts';
 import { pathTimes } from './path-times.ts';
 

@@ -1,7 +1,7 @@
 /** Time-outs of paths: from what the user said to what associations take, refused where they make no sense. */
 import { CausewayError } from '../base/errors.ts';
 import { formatDuration } from '../base/units.ts';
-import { associationDefaults, type AssociationOptions } from '../fabric/nvme-tcp/association.ts';
+import { associationDefaults, type AssociationOptions } from '../fabric/nvme-tcp/association-options.ts';
 import type { AttachOptions } from './contract.ts';
 
 /**

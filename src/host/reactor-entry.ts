@@ -81,7 +81,9 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     },
     'fabric.discover': (options: DiscoverOptions) => discover(io, options),
     'volume.attach': (request: AttachRequest) => defined(lead, 'not the lead').attach(request),
-    'volume.release': (associations: readonly number[]) => defined(lead, 'not the lead').release(associations),
+    'volume.release': (lease: number) => defined(lead, 'not the lead').release(lease),
+    'volume.reset': async (associations: readonly number[]) => defined(lead, 'not the lead').reset(associations),
+    'volume.holding': async (device: number) => volumes.holding(device),
     'volume.make': async (plan: VolumePlan) => {
       const mapping = mapGate(plan.gate, plan.reactors);
       gates.set(plan.device, mapping);

@@ -28,6 +28,8 @@ import { viewStatistics } from './volume-statistics.ts';
 const drainTimeout = 10_000;
 /** A forced detach leaves what only the program itself can answer so much time, milliseconds: beyond it, it is ended. */
 const abandonAfter = 2_000;
+/** How long controllers have, during a forced detach, to answer what they were asked; milliseconds. The drain waits for 15 s. */
+export const resetAfter = 4_000;
 
 /** What the main thread knows of a path. */
 interface PathRecord {
@@ -66,7 +68,8 @@ export class ServedVolume implements Attachment {
     });
     this.#paths = source.pathIds.map((_id, index) => ({
       history: new PathHistory(mergedPathState(source.statistics, index), momentNow()),
-      reason: '',
+      // Other volumes may have had the association for long.
+      reason: host.associations.get(source.associations[index] ?? -1)?.error ?? '',
     }));
   }
 
@@ -260,6 +263,18 @@ export class ServedVolume implements Attachment {
     if (multipath !== null) await this.#host.callAll('volume.fail-queued', () => multipath);
   }
 
+  /**
+   * For who takes the volume away by force and has waited in vain: the controllers that hold requests of it do not
+   * answer, and only the loss of their connections gives those back. Other volumes have these controllers too; their
+   * requests go over other paths meanwhile, as with any loss.
+   */
+  async resetHolding(): Promise<void> {
+    const { multipath } = this.source;
+    if (multipath === null) return;
+    const holding = await this.#host.callAll<number[]>('volume.holding', () => multipath);
+    await this.#host.lead.call('volume.reset', [...new Set(holding.flat())]);
+  }
+
   detach(options: { force?: boolean } = {}): Promise<void> {
     const force = options.force === true;
     // A forced detach may overtake an orderly one that is still writing back.
@@ -288,17 +303,19 @@ export class ServedVolume implements Attachment {
 
   /**
    * Holders get EIO at once. What waits for a path or a fence is ended here, or the drain would wait for it; what a path
-   * holds comes back with its outcome or with the path's end.
+   * holds comes back with its outcome or with the path's end, which is brought about where it does not answer.
    */
   async #detachKernelByForce(): Promise<void> {
     const ending = this.#kernel?.detach({ force: true });
     await this.failQueued();
     const again = setInterval(() => void this.failQueued().catch(() => {}), 250);
+    const reset = setInterval(() => void this.resetHolding().catch(() => {}), resetAfter);
     const abandon = setTimeout(this.source.abandon, abandonAfter);
     try {
       await ending;
     } finally {
       clearInterval(again);
+      clearInterval(reset);
       clearTimeout(abandon);
     }
   }

@@ -1,7 +1,8 @@
 /**
- * The lead's part in attaching a volume: connects the associations that its addresses name, waits until it is known what
- * is there, and says which volume that is.
+ * The lead's part in attaching a volume: gets the associations that its addresses name, waits until it is known what is
+ * there, and says which volume that is. What a volume has of the lead is its *lease*.
  */
+import { defined } from '../base/assert.ts';
 import { CausewayError } from '../base/errors.ts';
 import {
   type Association,
@@ -17,7 +18,9 @@ import type { ControllerInstance, FenceKind, PathInfo } from '../fabric/nvme-tcp
 import type { RefusedNamespace } from '../fabric/nvme-tcp/namespace-scan.ts';
 import { anaTransitionMs } from '../fabric/nvme-tcp/namespace-watch.ts';
 import { abortGrace } from '../fabric/nvme-tcp/queue-pair.ts';
+import { addressText } from '../fabric/nvme-tcp/transport-error.ts';
 import type { Io } from '../io/contract.ts';
+import { SharedAssociations } from './shared-associations.ts';
 
 export interface AttachRequest {
   readonly targets: readonly AssociationOptions[];
@@ -29,8 +32,8 @@ export interface AttachRequest {
 
 /** Controllers that an earlier program of this host left. */
 export interface EarlierOrder {
-  /** Those of the volume that they served. */
-  readonly associations: readonly number[];
+  /** Of the volume that they served. */
+  readonly lease: number;
   readonly lives: readonly ControllerInstance[];
   /** Of no use any more after this time, milliseconds. */
   readonly withinMs: number;
@@ -81,6 +84,7 @@ export interface AssociationView {
 }
 
 export interface AttachedVolume {
+  readonly lease: number;
   readonly info: PathInfo;
   readonly associations: readonly AssociationView[];
 }
@@ -95,21 +99,27 @@ const othersTimeout = 3_000;
 
 type Namespace = PathInfo | RefusedNamespace;
 
+/** By number, the associations that a volume has: what it wants of each. */
+type Lease = Map<number, readonly number[] | undefined>;
+
 function isUsable(namespace: Namespace): namespace is PathInfo {
   return !('code' in namespace);
 }
 
 export class VolumeLead implements AssociationListener {
   readonly #io: Io;
-  readonly #fabric: FabricLead;
   readonly #tell: (event: LeadEvent) => void;
-  readonly #associations = new Map<number, Association>();
+  readonly #fabric: FabricLead;
+  readonly #associations: SharedAssociations;
   readonly #namespaces = new Map<number, readonly Namespace[]>();
+  readonly #leases = new Map<number, Lease>();
+  #nextLease = 1;
 
   constructor(io: Io, fabric: FabricLead, tell: (event: LeadEvent) => void) {
     this.#io = io;
-    this.#fabric = fabric;
     this.#tell = tell;
+    this.#fabric = fabric;
+    this.#associations = new SharedAssociations(fabric, this);
   }
 
   // --- From the fabric --------------------------------------------------------------------------------------------
@@ -135,75 +145,84 @@ export class VolumeLead implements AssociationListener {
    * `namespace-refused`, `volume-disagrees`
    */
   async attach(request: AttachRequest): Promise<AttachedVolume> {
-    const associations = request.targets.map((target) => this.#fabric.add(target, this));
-    for (const association of associations) this.#associations.set(association.number, association);
+    const number = this.#nextLease;
+    this.#nextLease += 1;
+    const lease: Lease = new Map();
+    this.#leases.set(number, lease);
     try {
-      for (const association of associations) association.start();
-      await this.#connect(associations, request.timeoutMs);
-      const info = this.#choose(associations, request.nsid);
-      return { info, associations: associations.map(viewOf) };
+      const associations = request.targets.map((target) => {
+        const association = this.#associations.acquire(target);
+        lease.set(association.number, target.nsids);
+        return association;
+      });
+      const reached = await this.#reach(associations, request.timeoutMs);
+      const info = this.#choose(reached, request.nsid);
+      return { lease: number, info, associations: associations.map(viewOf) };
     } catch (error) {
-      await this.release(associations.map((association) => association.number));
+      await this.release(number);
       throw error;
     }
   }
 
-  async release(numbers: readonly number[]): Promise<void> {
-    const ending = numbers.map(async (number) => {
-      const association = this.#associations.get(number);
-      if (association === undefined) return;
-      await this.#fabric.remove(association);
-      this.#associations.delete(number);
-      this.#namespaces.delete(number);
+  /** The volume is gone from all reactors: what it alone had is closed. */
+  async release(number: number): Promise<void> {
+    const lease = defined(this.#leases.get(number), 'a lease is given back twice');
+    this.#leases.delete(number);
+    const ending = [...lease].map(async ([association, nsids]) => {
+      await this.#associations.release(association, nsids);
+      if (this.#associations.get(association) === undefined) this.#namespaces.delete(association);
     });
     await Promise.all(ending);
   }
 
   /** Has them reset over the volume's own controllers. True: none of them can execute anything any more. */
-  async resetEarlier({ associations, lives, withinMs }: EarlierOrder): Promise<boolean> {
+  async resetEarlier({ lease, lives, withinMs }: EarlierOrder): Promise<boolean> {
     const deadline = this.#io.clock.now() + withinMs;
-    const [any] = this.#known(associations);
-    const isOver = (): boolean => this.#known(associations).length === 0 || this.#io.clock.now() >= deadline;
+    const [number] = this.#leases.get(lease)?.keys() ?? [];
+    const any = number === undefined ? undefined : this.#associations.get(number);
+    const isOver = (): boolean => !this.#leases.has(lease) || this.#io.clock.now() >= deadline;
     if (any === undefined) return false;
     const helpers = (): readonly Controller[] => this.#fabric.helpers(any);
     const resets = lives.map((life) => resetOverOthers(this.#io, life, helpers, isOver));
     return (await Promise.all(resets)).every((isReset) => isReset);
   }
 
-  #known(numbers: readonly number[]): Association[] {
-    return numbers.flatMap((number) => this.#associations.get(number) ?? []);
+  /**
+   * What is under way on these associations is not coming back in time: they are lost, and come again. Requests of other
+   * volumes go elsewhere meanwhile.
+   */
+  reset(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      const association = this.#associations.get(number);
+      association?.reset(new CausewayError('nvme-timeout', `${whereOf(association)} does not answer in time.`));
+    }
   }
 
-  views(numbers: readonly number[]): AssociationView[] {
-    return this.#known(numbers).map(viewOf);
-  }
-
-  /** Waits until one association lives, and then a little for the others. */
-  async #connect(associations: readonly Association[], timeoutMs: number): Promise<void> {
+  /** Waits until what one association shows is known, and then a little for the others. Returns those of which it is. */
+  async #reach(associations: readonly Association[], timeoutMs: number): Promise<readonly Association[]> {
     const enough = this.#io.deferred<void>();
-    let left = associations.length;
-    let first: CausewayError | null = null;
+    const reached: Association[] = [];
     const failures: CausewayError[] = [];
     for (const association of associations) {
-      void association.attempted.then((error) => {
-        left -= 1;
+      void association.reached().then((error) => {
         if (error !== null) failures.push(error);
-        if (error === null && first === null) void this.#io.sleep(othersTimeout).then(() => enough.resolve());
-        if (left === 0) enough.resolve();
+        else if (reached.push(association) === 1) void this.#io.sleep(othersTimeout).then(() => enough.resolve());
+        if (reached.length + failures.length === associations.length) enough.resolve();
       });
     }
     void this.#io.sleep(timeoutMs).then(() => enough.resolve());
     await enough.promise;
-    if (associations.some((association) => association.state === 'live')) return;
-    first = failures[0] ?? null;
-    if (first !== null) throw first;
+    // In the order of the addresses, so that the same one is asked first each time.
+    const live = associations.filter((association) => association.state === 'live' && reached.includes(association));
+    if (live.length > 0) return live;
+    const [first] = failures;
+    if (first !== undefined) throw first;
     throw new CausewayError('attach-timeout', `no path could be connected within ${timeoutMs} ms`);
   }
 
   #choose(associations: readonly Association[], nsid: number | undefined): PathInfo {
     let chosen: PathInfo | null = null;
     for (const association of associations) {
-      if (association.state !== 'live') continue;
       const info = this.#pick(association, nsid);
       if (chosen === null) {
         chosen = info;
@@ -229,7 +248,7 @@ export class VolumeLead implements AssociationListener {
 
   #pick(association: Association, nsid: number | undefined): PathInfo {
     const found = this.#namespaces.get(association.number) ?? [];
-    const where = `${association.options.address.host}:${association.options.address.port}`;
+    const where = whereOf(association);
     const listed = found.map((namespace) => namespace.nsid).join(', ') || 'none';
     const wanted = nsid === undefined ? found : found.filter((namespace) => namespace.nsid === nsid);
     const [namespace] = wanted;
@@ -260,6 +279,10 @@ function delaysOf({ ready, options }: Association): AssociationDelays {
     anaTransition: ready === null ? 0 : anaTransitionMs(ready),
     isFenceAssumed: ready !== null && fenceTime(ready, options.quiesceMs).isAssumed,
   };
+}
+
+function whereOf(association: Association): string {
+  return addressText(association.options.address);
 }
 
 function viewOf(association: Association): AssociationView {

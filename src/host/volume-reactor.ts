@@ -1,6 +1,7 @@
 /**
  * The volumes of one reactor: keeps the native paths that the fabric brings and gives them to the multipath devices they
- * belong to. Which volume a path belongs to is decided by its identity alone.
+ * belong to. Which volume a path belongs to is decided by its identity alone; a path object has one for all its life.
+ * Volumes share controllers, so of what is heard of one, each volume gets what concerns it.
  */
 import { assert } from '../base/assert.ts';
 import type { Geometry, Identity } from '../block/device.ts';
@@ -13,13 +14,14 @@ import type { PolicyOrder } from './live-policy.ts';
 import { type Access, pathStateNames } from '../multipath/state.ts';
 import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
 
-import type { ControllerLives } from './controller-lives.ts';
 import type { SharedParts } from './ghost-record.ts';
 
 /** What every reactor needs to make its device of a volume. Plain data. */
 export interface VolumePlan {
   readonly device: number;
   readonly identity: Identity;
+  /** The namespace that it was under when it was attached. */
+  readonly nsid: number;
   readonly geometry: Geometry;
   /** Associations that may lead to it; the place in this list is the path's index on every reactor. */
   readonly associations: readonly number[];
@@ -36,8 +38,6 @@ export interface VolumePlan {
 
 /** What a reactor tells of its paths. */
 export type VolumeEvent =
-  | { readonly kind: 'path-known'; readonly association: number; readonly info: PathInfo }
-  | { readonly kind: 'path-gone'; readonly association: number; readonly id: string }
   | {
       readonly kind: 'path-refused';
       readonly device: number;
@@ -57,7 +57,7 @@ interface KnownPath {
 interface Volume {
   readonly plan: VolumePlan;
   readonly device: MultipathDevice;
-  readonly lives: ControllerLives;
+  readonly shared: SharedParts;
   /** Indexes of paths that the administrator took out; a path may come (back) after that. */
   readonly disabled: Set<number>;
 }
@@ -105,6 +105,7 @@ export class VolumeReactor implements PathListener {
   readonly #isFenced: (controller: number, epoch: number) => boolean;
   readonly #paths = new Map<NvmePath, KnownPath>();
   readonly #volumes = new Map<number, Volume>();
+  readonly #byIdentity = new Map<string, Volume>();
 
   /** @param isFenced as FabricReactor.isFenced */
   constructor(io: Io, tell: (event: VolumeEvent) => void, isFenced: (controller: number, epoch: number) => boolean) {
@@ -123,24 +124,20 @@ export class VolumeReactor implements PathListener {
     }
     known.info = info;
     known.access = access;
-    this.#tell({ kind: 'path-known', association: path.controller, info });
-    for (const volume of this.#volumes.values()) this.#place(volume, known);
+    const volume = this.#byIdentity.get(info.identity.id);
+    // What the array shows and no volume uses is kept, for volumes to come, and costs nothing.
+    if (volume !== undefined) this.#place(volume, known);
   }
 
   onPathLost(path: NvmePath): void {
-    for (const { plan, device } of this.#volumes.values()) {
-      const index = this.#indexIn(plan, path);
-      if (index !== -1 && device.paths.members[index]?.path === path) device.pathChanged(index);
-    }
+    const volume = this.#volumeOf(path);
+    if (volume !== undefined) volume.device.pathChanged(this.#indexIn(volume.plan, path));
   }
 
   onPathGone(path: NvmePath): void {
+    const volume = this.#volumeOf(path);
     this.#paths.delete(path);
-    this.#tell({ kind: 'path-gone', association: path.controller, id: path.id });
-    for (const { plan, device } of this.#volumes.values()) {
-      const index = this.#indexIn(plan, path);
-      if (index !== -1 && device.paths.members[index]?.path === path) device.setRemoved(index);
-    }
+    if (volume !== undefined) volume.device.setRemoved(this.#indexIn(volume.plan, path));
   }
 
   onFenced(controller: number, epoch: number, how: FenceKind): void {
@@ -153,6 +150,7 @@ export class VolumeReactor implements PathListener {
   /** @param shared what all reactors of the volume share, as seen by this one */
   make(plan: VolumePlan, shared: SharedParts): MultipathDevice {
     assert(!this.#volumes.has(plan.device), 'a device number is used twice');
+    assert(!this.#byIdentity.has(plan.identity.id), 'two devices stand for one volume');
     const device = new MultipathDevice(this.#io, {
       geometry: plan.geometry,
       identity: plan.identity,
@@ -171,9 +169,11 @@ export class VolumeReactor implements PathListener {
       onPathState: (member) =>
         this.#tell({ kind: 'path-state', device: plan.device, index: member.index, state: member.state }),
     });
-    const volume = { plan, device, lives: shared.lives, disabled: new Set<number>() };
+    const volume = { plan, device, shared, disabled: new Set<number>() };
     this.#volumes.set(plan.device, volume);
-    for (const known of this.#paths.values()) this.#place(volume, known);
+    this.#byIdentity.set(plan.identity.id, volume);
+    for (const known of this.#paths.values())
+      if (known.info.identity.id === plan.identity.id) this.#place(volume, known);
     return device;
   }
 
@@ -184,8 +184,26 @@ export class VolumeReactor implements PathListener {
     multipath.setPolicy(policy);
   }
 
+  /** The device was closed. Its paths live on as long as their controllers and whoever else wants them. */
   drop(device: number): void {
+    const volume = this.#volumes.get(device);
+    if (volume === undefined) return;
     this.#volumes.delete(device);
+    this.#byIdentity.delete(volume.plan.identity.id);
+    this.#leaveControllers(volume);
+  }
+
+  /**
+   * Nothing of the volume is under way: controllers that live hold nothing of it. Others go on using them, so whoever
+   * finds its file and has controllers reset that may hold something must not find these.
+   */
+  #leaveControllers({ device, shared }: Volume): void {
+    const doubted = new Set(shared.gate.entries().map(({ controller, epoch }) => `${controller}/${epoch}`));
+    for (const member of device.paths.members) {
+      if (member === undefined || !member.path.open) continue;
+      const { controller, epoch } = member.path;
+      if (!doubted.has(`${controller}/${epoch}`)) shared.lives.ended(controller, epoch);
+    }
   }
 
   /** Takes a path out of use, whether it is there yet or not, or into use again. */
@@ -205,8 +223,16 @@ export class VolumeReactor implements PathListener {
   /** Nothing of that life of the controller can be executed any more, as far as this volume is concerned. */
   fenced(device: number, controller: number, epoch: number): void {
     const volume = this.#volume(device);
-    volume.lives.ended(controller, epoch);
+    volume.shared.lives.ended(controller, epoch);
     volume.device.fenced(controller, epoch);
+  }
+
+  /** Associations on which parts of this device are under way. */
+  holding(device: number): number[] {
+    const members = this.#volume(device).device.paths.members;
+    return members.flatMap((member) =>
+      member !== undefined && member.path.inFlight > 0 ? [member.path.controller] : [],
+    );
   }
 
   volume(device: number): MultipathDevice {
@@ -219,22 +245,26 @@ export class VolumeReactor implements PathListener {
     return volume;
   }
 
+  /** The volume that has this path among its own. */
+  #volumeOf(path: NvmePath): Volume | undefined {
+    const known = this.#paths.get(path);
+    const volume = known === undefined ? undefined : this.#byIdentity.get(known.info.identity.id);
+    if (volume === undefined) return undefined;
+    const index = this.#indexIn(volume.plan, path);
+    return index !== -1 && volume.device.paths.members[index]?.path === path ? volume : undefined;
+  }
+
   #indexIn(plan: VolumePlan, path: NvmePath): number {
     return plan.associations.indexOf(path.controller);
   }
 
-  /** Gives the path to the device if it leads to its volume, or brings what is known of it up to date. */
+  /** Gives the path, which leads to its volume, to the device, or brings what is known of it up to date. */
   #place(volume: Volume, known: KnownPath): void {
     const { plan, device } = volume;
     const index = this.#indexIn(plan, known.path);
+    // Over another association than the volume was given: somebody else's way.
     if (index === -1) return;
     const member = device.paths.members[index];
-    const mine = known.info.identity.id === plan.identity.id;
-    if (!mine) {
-      // The address is right, the volume is another one: using it would mix two volumes.
-      if (member?.path === known.path) device.setRemoved(index);
-      return;
-    }
     const reason = mismatch(device.geometry, known.info);
     if (reason !== '') {
       if (member?.path === known.path) device.setRemoved(index);

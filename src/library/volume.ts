@@ -3,7 +3,7 @@ import { CausewayError } from '../base/errors.ts';
 import { op } from '../block/request.ts';
 import type { FilterReport } from '../filters/spec.ts';
 import type { PolicyConsent, PolicySettings } from '../host/contract.ts';
-import type { ServedVolume } from '../host/served-volume.ts';
+import { resetAfter, type ServedVolume } from '../host/served-volume.ts';
 import type { StatisticsView } from '../host/statistics-view.ts';
 import type { DeviceView, HostEvent } from '../host/view.ts';
 import type { DirectPort } from './direct-port.ts';
@@ -232,6 +232,7 @@ export class AttachedVolume implements Volume {
   async #drain(): Promise<void> {
     const began = performance.now();
     const idle = this.#port.idle();
+    let resets = 0;
     while (this.#port.underWay > 0) {
       const waited = performance.now() - began;
       if (waited > closeLimit) {
@@ -242,6 +243,10 @@ export class AttachedVolume implements Volume {
         );
       }
       if (this.#force || waited > closePatience) await this.attachment.failQueued();
+      if (this.#force && waited > resetAfter * (resets + 1)) {
+        resets += 1;
+        await this.attachment.resetHolding();
+      }
       await within(idle, failInterval);
     }
   }

@@ -210,6 +210,8 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     assert(!this.busy, 'a multipath device is closed while requests are under way');
     this.#alarm.disarm();
     this.#hedger.close();
+    // The paths may live on with other volumes' controllers.
+    for (const member of this.paths.members) if (member?.path.waiter === this) member.path.waiter = null;
     return Promise.resolve();
   }
 

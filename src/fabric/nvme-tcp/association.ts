@@ -21,8 +21,9 @@
  */
 import { assert } from '../../base/assert.ts';
 import { CausewayError } from '../../base/errors.ts';
-import type { Address, Deferred, Io } from '../../io/contract.ts';
+import type { Deferred, Io } from '../../io/contract.ts';
 import { Aborts } from './aborts.ts';
+import { type AssociationOptions, type CompleteOptions, completeOptions } from './association-options.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import { Controller, type ControllerListener, type ReadyController } from './controller.ts';
 import { Fence } from './fence.ts';
@@ -33,6 +34,9 @@ import type { RefusedNamespace } from './namespace-scan.ts';
 import { NamespaceWatch, stale } from './namespace-watch.ts';
 import { outcome } from './status.ts';
 import { addressText, breakageError, connectError, expectedError } from './transport-error.ts';
+import { WantedNamespaces } from './wanted-namespaces.ts';
+
+export type { AssociationOptions } from './association-options.ts';
 
 /** Each state: who sets it, what it means. All are set by the association itself. */
 export type AssociationState =
@@ -57,55 +61,6 @@ const moves: Readonly<Record<AssociationState, readonly AssociationState[]>> = {
   waiting: ['connecting', 'closed'],
   closed: [],
 };
-
-export interface AssociationOptions {
-  readonly address: Address;
-  readonly subnqn: string;
-  readonly hostnqn: string;
-  /** 32 hexadecimal digits, or a UUID. */
-  readonly hostid: string;
-  /** Only these namespaces; all if left out. */
-  readonly nsids?: readonly number[];
-  /** Digests to ask for, bits of `digestBit`. */
-  readonly digests?: number;
-  /** Commands at once on each I/O queue. */
-  readonly queueDepth?: number;
-  /** Keep-alive time-out, milliseconds. */
-  readonly katoMs?: number;
-  /** An I/O without an answer for this long is called back; if that does not help, the controller is condemned. Ms. */
-  readonly ioTimeoutMs?: number;
-  readonly adminTimeoutMs?: number;
-  /** TCP_USER_TIMEOUT, milliseconds. */
-  readonly userTimeoutMs?: number;
-  /** Bound on connecting and exchanging ICReq and ICResp, milliseconds. */
-  readonly handshakeMs?: number;
-  /** Assumed where the controller reports no CQT, milliseconds. */
-  readonly quiesceMs?: number;
-  /** First and longest wait before connecting again, milliseconds. */
-  readonly reconnectFirstMs?: number;
-  readonly reconnectLongestMs?: number;
-}
-
-/**
- * Who notices what, and in which order. A peer that vanished (a cable, a switch, a machine without power) acknowledges
- * nothing: TCP_USER_TIMEOUT ends the connection 5 s after the first byte that it does not acknowledge. By then TCP has sent
- * it four times (0.2, 0.6, 1.4 and 3 s later), which outlasts a switch or bond that fails over, and still the loss is known
- * well before the keep-alive timeout of 15 s. A peer whose kernel acknowledges everything while nobody reads it is not
- * noticed by that: a keep-alive, sent every 5 s, goes without an answer for 10 s. One command that hangs while the others
- * are answered has 30 s, as long as a host may take to ask a disk again.
- */
-export const associationDefaults = {
-  digests: 0,
-  queueDepth: 128,
-  katoMs: 15_000,
-  ioTimeoutMs: 30_000,
-  adminTimeoutMs: 10_000,
-  userTimeoutMs: 5_000,
-  handshakeMs: 5_000,
-  quiesceMs: 30_000,
-  reconnectFirstMs: 200,
-  reconnectLongestMs: 5_000,
-} as const;
 
 /** Where the lead's user hears of an association. */
 export interface AssociationListener {
@@ -134,7 +89,7 @@ const openQueuesMs = 10_000;
 
 export class Association {
   readonly number: number;
-  readonly options: Required<Omit<AssociationOptions, 'nsids'>> & Pick<AssociationOptions, 'nsids'>;
+  readonly options: CompleteOptions;
   state: AssociationState = 'idle';
   epoch = 0;
   /** When it connects again (of the lead's clock), while it waits; else 0. */
@@ -145,20 +100,25 @@ export class Association {
   readonly fences: Fence[] = [];
   readonly #home: AssociationHome;
   readonly #listener: AssociationListener;
-  readonly #attempted: Deferred<CausewayError | null>;
+  readonly #wanted = new WantedNamespaces();
+  /** Of the attempt to connect that is under way, or the next one; or of the one that made it live. */
+  #attempted: Deferred<CausewayError | null>;
   readonly #closed: Deferred<void>;
   readonly #removed = new Set<number>();
   readonly #allRemoved: Deferred<void>;
   #life: Life | null = null;
   #closing = false;
   #retryNow: Deferred<void> | null = null;
+  /** Somebody waits for the next attempt. */
+  #inHurry = false;
   #failures = 0;
 
   constructor(home: AssociationHome, number: number, listener: AssociationListener, options: AssociationOptions) {
     this.#home = home;
     this.number = number;
     this.#listener = listener;
-    this.options = { ...associationDefaults, ...options };
+    this.options = completeOptions(options);
+    this.#wanted.add(options.nsids);
     this.#attempted = home.io.deferred();
     this.#closed = home.io.deferred();
     this.#allRemoved = home.io.deferred();
@@ -191,9 +151,41 @@ export class Association {
     return this.#life?.queues.size ?? 0;
   }
 
-  /** Resolves when the first attempt to connect has ended: null if it succeeded, else why not. */
+  /**
+   * Resolves when the attempt to connect has ended that is under way, or else the next one: null if it succeeded, as for
+   * one that is live, else why not.
+   */
   get attempted(): Promise<CausewayError | null> {
     return this.#attempted.promise;
+  }
+
+  /** One more user wants these namespaces to be looked at; all if left out. */
+  include(nsids: readonly number[] | undefined): void {
+    this.#wanted.add(nsids);
+    this.#life?.watch?.becomesStale(stale.wanted);
+  }
+
+  /** As it was included: that user does not want them any more. Nothing may be under way to what nobody else wants. */
+  exclude(nsids: readonly number[] | undefined): void {
+    this.#wanted.remove(nsids);
+    this.#life?.watch?.becomesStale(stale.wanted);
+  }
+
+  /**
+   * Resolves with null once it is live and all that is wanted of it now is known; or with why it can not be reached. It
+   * does not wait for its time to connect again: that it was lost a while ago says nothing of now.
+   */
+  async reached(): Promise<CausewayError | null> {
+    if (this.state === 'condemned' || this.state === 'waiting') {
+      this.#inHurry = true;
+      this.#retryNow?.resolve();
+    }
+    const error = await this.#attempted.promise;
+    const life = this.#life;
+    const watch = life?.watch ?? null;
+    if (error !== null || life === null || watch === null) return error ?? this.error;
+    await Promise.race([watch.caughtUp(), life.condemned.promise]);
+    return life.error;
   }
 
   start(): void {
@@ -244,6 +236,7 @@ export class Association {
       this.epoch += 1;
       const life = new Life(io, this.epoch);
       this.#life = life;
+      this.#inHurry = false;
       this.#move('connecting');
       try {
         await this.#bringUp(life);
@@ -256,13 +249,17 @@ export class Association {
         life.condemn(expectedError(error));
       }
       await life.condemned.promise;
+      if (life.liveSince > 0 && !this.#closing) this.#attempted = io.deferred();
       const lived = life.liveSince > 0 && io.clock.now() - life.liveSince >= stableMs;
       this.#failures = lived ? 0 : this.#failures + 1;
       this.error = life.error;
       this.#move('condemned');
       await this.#tearDown(life);
-      this.#attempted.resolve(life.error);
       if (this.#closing) break;
+      if (life.liveSince === 0) {
+        this.#attempted.resolve(life.error);
+        this.#attempted = io.deferred();
+      }
       this.retryAt = io.clock.now() + this.#delay();
       this.#move('waiting');
       await this.#pause();
@@ -274,6 +271,7 @@ export class Association {
   /** Jittered exponential backoff, so that many hosts do not come back to an array all at once. */
   #delay(): number {
     const { reconnectFirstMs, reconnectLongestMs } = this.options;
+    if (this.#inHurry) return 0;
     const doublings = Math.min(Math.max(0, this.#failures - 1), 20);
     const longest = Math.min(reconnectLongestMs, reconnectFirstMs * 2 ** doublings);
     return longest * (0.5 + this.#home.io.random.float() / 2);
@@ -307,7 +305,9 @@ export class Association {
       );
     });
     await life.allOpen.promise;
-    life.watch = new NamespaceWatch(io, life, controller, options, (paths, all) => this.#announce(life, paths, all));
+    life.watch = new NamespaceWatch(io, life, controller, options, this.#wanted, (paths, all) =>
+      this.#announce(life, paths, all),
+    );
     await life.watch.readAll();
     if (life.error !== null) throw life.error;
   }

@@ -3,7 +3,7 @@
  * out of date, until nothing is, and tells the association. Control.
  */
 import { CausewayError } from '../../base/errors.ts';
-import type { Address, Io } from '../../io/contract.ts';
+import type { Address, Deferred, Io } from '../../io/contract.ts';
 import { asyncEventBit } from './constants.ts';
 import type { Controller, ReadyController } from './controller.ts';
 import { access, type PathInfo } from './messages.ts';
@@ -16,9 +16,10 @@ import {
 } from './namespace-scan.ts';
 import { accessByNamespace, pathInfoOf } from './path-info.ts';
 import { addressText, expectedError } from './transport-error.ts';
+import type { WantedNamespaces } from './wanted-namespaces.ts';
 
-/** What can be out of date. Bits. */
-export const stale = { namespaces: 1, access: 2 } as const;
+/** What can be out of date. Bits. `wanted`: which namespaces are looked at, though the array changed none of them. */
+export const stale = { namespaces: 1, access: 2, wanted: 4 } as const;
 
 /** The life that is watched. */
 interface WatchedLife {
@@ -29,8 +30,6 @@ interface WatchedLife {
 export interface WatchOptions {
   readonly address: Address;
   readonly subnqn: string;
-  /** Only these namespaces; all if left out. */
-  readonly nsids?: readonly number[];
 }
 
 /** Told after each reading: what can be served, and everything, with the reasons for what cannot. */
@@ -46,8 +45,11 @@ export class NamespaceWatch {
   readonly #life: WatchedLife;
   readonly #controller: Controller;
   readonly #options: WatchOptions;
+  readonly #wanted: WantedNamespaces;
   readonly #announce: Announce;
   readonly #namespaces = new Map<number, ServedNamespace | RefusedNamespace>();
+  /** Who waits until nothing is out of date. */
+  readonly #waiting: Deferred<void>[] = [];
   #stale = 0;
   #first = true;
   #begun = false;
@@ -56,11 +58,19 @@ export class NamespaceWatch {
   readonly #changingSince = new Map<number, number>();
   #watchingTransitions = false;
 
-  constructor(io: Io, life: WatchedLife, controller: Controller, options: WatchOptions, announce: Announce) {
+  constructor(
+    io: Io,
+    life: WatchedLife,
+    controller: Controller,
+    options: WatchOptions,
+    wanted: WantedNamespaces,
+    announce: Announce,
+  ) {
     this.#io = io;
     this.#life = life;
     this.#controller = controller;
     this.#options = options;
+    this.#wanted = wanted;
     this.#announce = announce;
   }
 
@@ -85,6 +95,14 @@ export class NamespaceWatch {
     begin.resolve();
   }
 
+  /** Resolves once nothing is out of date. If the life ends before that, it may never do so. */
+  caughtUp(): Promise<void> {
+    if (this.#stale === 0 && !this.#reading) return Promise.resolve();
+    const caughtUp = this.#io.deferred<void>();
+    this.#waiting.push(caughtUp);
+    return caughtUp.promise;
+  }
+
   /** Reads again what is out of date, until nothing is. One at a time. */
   async #read(): Promise<void> {
     if (this.#reading) return;
@@ -93,9 +111,12 @@ export class NamespaceWatch {
       while (this.#stale !== 0 && !this.#life.condemned.settled) {
         const bits = this.#stale;
         this.#stale = 0;
-        if ((bits & stale.namespaces) !== 0) await this.#readNamespaces();
+        if ((bits & (stale.namespaces | stale.wanted)) !== 0) {
+          await this.#readNamespaces((bits & stale.namespaces) !== 0);
+        }
         await this.#readAccess();
       }
+      if (this.#stale === 0) for (const caughtUp of this.#waiting.splice(0)) caughtUp.resolve();
     } catch (error) {
       // What the array says cannot be understood or read: to go on with what was known would be to guess.
       this.#life.condemn(expectedError(error));
@@ -110,9 +131,25 @@ export class NamespaceWatch {
     return ready;
   }
 
-  async #readNamespaces(): Promise<void> {
+  /** @param mayHaveChanged the array may have changed some; otherwise only what is wanted has */
+  async #readNamespaces(mayHaveChanged: boolean): Promise<void> {
     const { admin } = this.#controller;
     const known = this.#namespaces;
+    const changed = mayHaveChanged ? await this.#changedNamespaces() : [];
+    const wanted = this.#wanted.list ?? (await activeNamespaces(admin));
+    const those = new Set(wanted);
+    for (const nsid of known.keys()) if (!those.has(nsid)) known.delete(nsid);
+    for (const nsid of wanted) {
+      const before = known.get(nsid);
+      // Whoever asks for a namespace anew is not told what was wrong with it then.
+      const isKnown = before !== undefined && (mayHaveChanged || isServed(before));
+      if (isKnown && changed !== null && !changed.includes(nsid)) continue;
+      known.set(nsid, await readNamespace(admin, nsid, this.#ready));
+    }
+  }
+
+  /** Null: any of them. */
+  async #changedNamespaces(): Promise<readonly number[] | null> {
     // Every reading reads the log, the first one too, which reads all in any case: a change may have been reported before
     // anybody listened, and without that the controller would never report the next one. One that reports none at all
     // need not have the log.
@@ -120,12 +157,7 @@ export class NamespaceWatch {
     const listed = reports || !this.#first ? await this.#controller.readChangedNamespaces() : null;
     const changed = this.#first ? null : listed;
     this.#first = false;
-    const wanted = this.#options.nsids ?? (await activeNamespaces(admin));
-    for (const nsid of known.keys()) if (!wanted.includes(nsid)) known.delete(nsid);
-    for (const nsid of wanted) {
-      if (changed !== null && !changed.includes(nsid) && known.has(nsid)) continue;
-      known.set(nsid, await readNamespace(admin, nsid, this.#ready));
-    }
+    return changed;
   }
 
   async #readAccess(): Promise<void> {

@@ -17,6 +17,9 @@ export class NvmePath implements NativePath {
   /** The namespace is no longer there: parts are not taken any more. */
   gone = false;
   waiter: { onRoom(path: NativePath): void } | null = null;
+  /** For the queue pair: it stands in line for room, and who comes next. */
+  inLine = false;
+  nextInLine: NvmePath | null = null;
   readonly #queue: QueuePair;
 
   constructor(
@@ -52,7 +55,7 @@ export class NvmePath implements NativePath {
   }
 
   get hasRoom(): boolean {
-    return this.#queue.hasRoom && !this.gone;
+    return !this.gone && this.#queue.hasRoomFor(this);
   }
 
   submit(part: Part): void {

@@ -18,6 +18,7 @@ import { cattrNoFlowControl, writeConnectSqe } from './fabrics-sqe.ts';
 import type { ControllerInstance } from './messages.ts';
 import type { NvmePath } from './nvme-path.ts';
 import { writePartCommand } from './part-command.ts';
+import { RoomLine } from './room-line.ts';
 import { dsmRangeBytes } from './sqe.ts';
 import { lossOutcomeOf } from './loss.ts';
 import { blockStatusOf, outcome, sc, verdictOf } from './status.ts';
@@ -94,7 +95,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   readonly #parts: (Part | null)[];
   /** By slot, as `#parts`. */
   readonly #pathOf: (NvmePath | null)[];
-  readonly #paths: NvmePath[] = [];
+  readonly #line = new RoomLine();
   /** Connect data, then a range of dataset management for each slot. */
   readonly #connectData: number;
   readonly #ranges: number;
@@ -105,8 +106,6 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   readonly #retryDelays = new Int32Array(4);
   #roomSoon = false;
   #doubtedAt = Number.NaN; // starts as a double, so that the field's representation never changes
-  /** Who is told of room first, so that no path starves. */
-  #nextWaiter = 0;
 
   constructor(io: Io, listener: QueuePairListener, options: QueuePairOptions) {
     this.#io = io;
@@ -149,13 +148,17 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     return this.#queue.connection.detached;
   }
 
-  addPath(path: NvmePath): void {
-    this.#paths.push(path);
+  /** A part of this path may be submitted now. If not, and it may be later, the path's waiter is told then. */
+  hasRoomFor(path: NvmePath): boolean {
+    if (!this.open) return false;
+    if (this.#queue.hasRoom) return this.#line.mayPass(path);
+    this.#line.enter(path);
+    return false;
   }
 
+  /** Nothing is submitted over this path any more. */
   removePath(path: NvmePath): void {
-    const at = this.#paths.indexOf(path);
-    if (at >= 0) this.#paths.splice(at, 1);
+    this.#line.leave(path);
   }
 
   /** Connects. `onQueueOpen`, or `onQueueLost` and `onQueueDetached`, follow. Only when detached. */
@@ -167,6 +170,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#inCapsuleBytes = target.inCapsuleBytes;
     for (let crd = 0; crd < 4; crd += 1) this.#retryDelays[crd] = target.retryDelaysMs[crd] ?? 0;
     this.#lossOutcome = outcome.connectionLost;
+    this.#line.clear();
     this.#queue.limitDepth(target.depth);
     this.#queue.open(target.address);
   }
@@ -190,7 +194,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#io.memory.free(this.#ranges);
   }
 
-  /** Takes a part of `path` over. Only while `hasRoom`. */
+  /** Takes a part of `path` over. Only while `hasRoomFor` it. */
   submit(path: NvmePath, part: Part): void {
     const bytes = part.length;
     let slot: CommandSlot;
@@ -218,6 +222,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#parts[slot.tag] = part;
     this.#pathOf[slot.tag] = path;
     path.commandTaken(slot.dataBytes);
+    this.#line.took(path);
     part.startedAt = slot.startedAt;
     this.#queue.send(slot);
   }
@@ -322,7 +327,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#listener.onQueueTimeout(this);
   }
 
-  /** Paths that wait are told later in the batch, all of them: one alone might have nothing left to send. */
+  /** Paths in line are told later in the batch: by then more commands may have ended. */
   onQueueRoom(): void {
     if (this.#roomSoon || !this.open) return;
     this.#roomSoon = true;
@@ -331,15 +336,13 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
 
   run(): void {
     this.#roomSoon = false;
-    const paths = this.#paths;
-    const count = paths.length;
-    if (count === 0) return;
-    const first = this.#nextWaiter % count;
-    this.#nextWaiter = (first + 1) % count;
-    for (let i = 0; i < count; i += 1) {
-      if (!this.hasRoom) return; // whoever comes too late is told when the queue has been full again
-      const path = paths[(first + i) % count];
-      path?.waiter?.onRoom(path);
+    const line = this.#line;
+    // This ends: who had a turn and comes again has taken at least one slot. Whoever is left in line found the queue full,
+    // and is told when it is not.
+    while (this.hasRoom && !line.isEmpty) {
+      const path = line.begin(this.#queue.depth - this.#queue.inUse);
+      path.waiter?.onRoom(path);
+      line.end();
     }
   }
 }

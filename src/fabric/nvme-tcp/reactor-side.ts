@@ -103,7 +103,6 @@ class ReactorAssociation implements QueuePairListener {
       const path = new NvmePath(this.queue, id, this.number, nsid, blockBytes, limits, deallocatesZeroes);
       known = { path, info };
       this.paths.set(nsid, known);
-      this.queue.addPath(path);
     } else {
       known.info = info;
       known.path.limits = info.limits;

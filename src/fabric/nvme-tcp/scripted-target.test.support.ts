@@ -183,7 +183,6 @@ export class Stage implements QueuePairListener, PartOwner {
     };
     this.queue = new QueuePair(this.host, this, options);
     this.path = new NvmePath(this.queue, 'path', 1, 1, 4096, limits, true);
-    this.queue.addPath(this.path);
   }
 
   async begin(): Promise<void> {
