@@ -18,6 +18,7 @@ import type { SimIo } from '../src/io/sim/sim-io.ts';
 import type { World } from '../src/io/sim/world.ts';
 import type { MultipathDevice } from '../src/multipath/device.ts';
 import type { Policy } from '../src/multipath/policy.ts';
+import { activePathBytes } from '../src/multipath/selectors/active-path.ts';
 import { statisticsBytes } from '../src/multipath/statistics.ts';
 import { Courier, ownPost } from './courier.ts';
 import type { GhostStore } from './ghost-store.ts';
@@ -155,6 +156,7 @@ export class SimHost {
     store.write(record.image());
     this.record = record;
     const { info } = attached;
+    const activePath = new SharedArrayBuffer(activePathBytes(this.reactors.length));
     for (const reactor of this.reactors) {
       await this.#turn(reactor);
       const plan: VolumePlan = {
@@ -165,6 +167,7 @@ export class SimHost {
         associations: this.associations,
         policy: { policy: host.policy, weights: [] },
         sharedCache: host.sharedCache,
+        activePath,
         statistics: new SharedArrayBuffer(statisticsBytes),
         gate: '',
         reactors: this.reactors.length,

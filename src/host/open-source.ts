@@ -9,6 +9,7 @@ import type { MemoryDeviceOptions } from '../block/memory-device.ts';
 import { defined } from '../base/assert.ts';
 import { checkFilters } from '../filters/spec.ts';
 import { mapStore } from '../io/uring/store.ts';
+import { activePathBytes } from '../multipath/selectors/active-path.ts';
 import { DeviceStatistics, statisticsBytes } from '../multipath/statistics.ts';
 import { bootId } from '../kernel/fuse/process-identity.ts';
 import { bridgeCellsBytes } from './bridge-cells.ts';
@@ -199,6 +200,7 @@ async function openFabric(
     });
     opened = ghosts;
     const buffers = host.reactors.map(() => new SharedArrayBuffer(statisticsBytes));
+    const activePath = new SharedArrayBuffer(activePathBytes(host.reactors.length));
     const plan = (reactor: number): VolumePlan => ({
       device,
       identity: info.identity,
@@ -210,6 +212,7 @@ async function openFabric(
       gate: ghosts.path,
       reactors: host.reactors.length,
       reactor,
+      activePath,
       statistics: defined(buffers[reactor], 'statistics'),
     });
     await host.callAll('volume.make', plan);

@@ -12,6 +12,7 @@ import type { Io } from '../io/contract.ts';
 import { MultipathDevice } from '../multipath/device.ts';
 import type { PolicyOrder } from './live-policy.ts';
 import { type Access, pathStateNames } from '../multipath/state.ts';
+import { ActivePath } from '../multipath/selectors/active-path.ts';
 import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
 
 import type { SharedParts } from './ghost-record.ts';
@@ -32,6 +33,8 @@ export interface VolumePlan {
   readonly gate: string;
   readonly reactors: number;
   readonly reactor: number;
+  /** Shared by all reactors: the one path of `failover-only`. */
+  readonly activePath: SharedArrayBuffer;
   /** This reactor's own. */
   readonly statistics: SharedArrayBuffer;
 }
@@ -159,6 +162,7 @@ export class VolumeReactor implements PathListener {
       sharedCache: plan.sharedCache,
       ledger: shared.ledger,
       gate: shared.gate,
+      activePath: new ActivePath(plan.activePath, plan.reactors, plan.reactor),
       statistics: new DeviceStatistics(plan.statistics),
       isFenced: this.#isFenced,
       onOpened: ({ path }) => {

@@ -16,6 +16,7 @@ import type { SimIo } from '../io/sim/sim-io.ts';
 import { World } from '../io/sim/world.ts';
 import type { MultipathDevice } from '../multipath/device.ts';
 import { type Policy, policyOf } from '../multipath/policy.ts';
+import { activePathBytes } from '../multipath/selectors/active-path.ts';
 import { statisticsBytes } from '../multipath/statistics.ts';
 import { BlockHistory } from './block-history.ts';
 import { sharedBytes, sharedIn, type SharedParts } from './ghost-record.ts';
@@ -215,6 +216,7 @@ export class TestHost {
     const { info } = attached;
     const reactors = this.reactors.length;
     const memory = new ArrayBuffer(sharedBytes(reactors));
+    const activePath = new SharedArrayBuffer(activePathBytes(reactors));
     const devices = this.reactors.map(({ volumes }, reactor) => {
       const plan: VolumePlan = {
         device,
@@ -227,6 +229,7 @@ export class TestHost {
         gate: '',
         reactors,
         reactor,
+        activePath,
         statistics: new SharedArrayBuffer(statisticsBytes),
       };
       return volumes.make(plan, sharedIn(memory, reactors, reactor));

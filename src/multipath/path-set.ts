@@ -15,6 +15,7 @@ import type { Io } from '../io/contract.ts';
 import type { ComebackOptions } from './comebacks.ts';
 import { Member } from './member.ts';
 import { maxWeight, type SelectorName, selectors } from './selector.ts';
+import { ActivePath } from './selectors/active-path.ts';
 import { Board } from './selectors/board.ts';
 import { type DeviceStatistics, maxPaths, pathCounter } from './statistics.ts';
 
@@ -26,6 +27,8 @@ export interface SelectorOptions {
   readonly minimumRun?: number;
   /** How long the past counts in the smoothed latency of a path, milliseconds. 250. */
   readonly latencyMemory?: number;
+  /** `failover-only`: shared by all reactors of this device; made anew where there is one reactor only. */
+  readonly activePath?: ActivePath;
 }
 
 /** With it a path that is twenty times slower than its siblings is given a command a few times a second. */
@@ -52,7 +55,7 @@ export class PathSet {
     this.#statistics = statistics;
     this.#comebacks = options;
     this.#name = selector;
-    this.#board = new Board(selectors[selector], minimumRun, latencyMemory);
+    this.#board = new Board(selectors[selector], minimumRun, latencyMemory, options.activePath ?? new ActivePath());
     for (const [index, weight] of weights.entries()) this.setWeight(index, weight);
   }
 
@@ -113,10 +116,9 @@ export class PathSet {
     this.rebuild();
   }
 
-  /** `failover-only` goes (back) to the first path that carries I/O. */
-  failBack(): void {
-    this.#board.active = -1;
-    this.rebuild();
+  /** `failover-only` goes to this path, on all reactors, if it carries I/O on all of them. */
+  use(index: number): void {
+    this.#board.use(index);
   }
 
   /** The caller calls `rebuild` when all is known of the path. */
@@ -171,6 +173,7 @@ export class PathSet {
     const board = this.#board;
     const { selector } = board;
     const now = this.#io.clock.now();
+    if (selector.keepsToOne) board.agree();
     const chance = selector.usesChance ? this.#io.random.nextUint32() : 0;
     // Each round but the last takes a path off the board, which costs that path an event to come back.
     for (;;) {

@@ -25,6 +25,8 @@ export interface Selector {
   /** A ranking for each different throughput (weight) instead of one for all. */
   readonly tellsThroughputs: boolean;
   readonly usesChance: boolean;
+  /** It names one path only, the same on all reactors of the device (`Board.active`). */
+  readonly keepsToOne: boolean;
   /** A second copy of a slow read may go over another path than the one it names. */
   readonly mayHedge: boolean;
 }

@@ -6,9 +6,12 @@
 import { assert } from '../../base/assert.ts';
 import { maxPaths } from '../statistics.ts';
 import type { Selector } from '../selector.ts';
+import type { ActivePath } from './active-path.ts';
 import { Ranking } from './ranking.ts';
 import { SmoothedLatency } from './smoothed-latency.ts';
 import { groupOf, throughputGroups } from './throughput-groups.ts';
+
+const nothing = new Uint8Array(maxPaths);
 
 export class Board {
   /** Paths have indexes below this; a power of two. */
@@ -44,8 +47,13 @@ export class Board {
   #due = Number.NaN; // starts as a double, so that the field's representation never changes
   #sharesChanged = true;
 
-  /** The one path of `failover-only`; -1: none carries I/O. */
+  /** One of the paths that carry I/O, the one of `failover-only` where that is chosen; -1: none does. */
   active = -1;
+  readonly #activePath: ActivePath;
+  /** What it was when `active` was taken from it. */
+  #seen = -1;
+  /** The other reactors know which paths this one could use. */
+  #isPublished = false;
 
   /** One, or for selectors that tell throughputs apart one for each of `groupWeights`. */
   readonly rankings: Ranking[] = [];
@@ -55,8 +63,9 @@ export class Board {
   readonly #places = new Uint8Array(maxPaths);
   #selector: Selector;
 
-  /** @param latencyMemory as SmoothedLatency */
-  constructor(selector: Selector, minimumRun: number, latencyMemory: number) {
+  /** @param latencyMemory as SmoothedLatency @param activePath shared by all reactors of the device */
+  constructor(selector: Selector, minimumRun: number, latencyMemory: number, activePath: ActivePath) {
+    this.#activePath = activePath;
     this.#selector = selector;
     this.minimumRun = minimumRun;
     this.latency = new SmoothedLatency(latencyMemory);
@@ -111,10 +120,40 @@ export class Board {
     this.hasRoom.fill(0);
     this.#makeRankings();
     if (this.#sharesChanged) this.#restartShares();
-    if (this.active === -1 || this.carries[this.active] === 0) this.active = this.carries.indexOf(1);
+    this.#shareActive();
+  }
+
+  #shareActive(): void {
+    if (this.#selector.keepsToOne) {
+      this.#activePath.publish(this.carries);
+      this.#isPublished = true;
+    } else if (this.#isPublished) {
+      this.#activePath.publish(nothing);
+      this.#isPublished = false;
+    }
+    this.#followActive();
+  }
+
+  #followActive(): void {
+    this.#seen = this.#activePath.index;
+    if (this.#selector.keepsToOne && this.#seen !== -1 && this.carries[this.#seen] === 1) this.active = this.#seen;
+    else if (this.active === -1 || this.carries[this.active] === 0) this.active = this.carries.indexOf(1);
+  }
+
+  /** `failover-only` goes to this path, on all reactors, if all could use it. */
+  use(index: number): void {
+    this.#activePath.use(index);
+    this.#followActive();
   }
 
   // --- The data path ------------------------------------------------------------------------------------------------
+
+  /** Where one path is kept to: follows the other reactors if they went to another one. */
+  agree(): void {
+    if (this.#activePath.index === this.#seen) return;
+    this.#activePath.settle();
+    this.#followActive();
+  }
 
   /** A command was given to the path. `load` follows. */
   sent(index: number, now: number): void {

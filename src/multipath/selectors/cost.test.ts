@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Random } from '../../base/random.ts';
 import { type Selector, selectorNames, selectors } from '../selector.ts';
+import { ActivePath } from './active-path.ts';
 import { Board } from './board.ts';
 
 interface Looks {
@@ -39,7 +40,7 @@ function countLooks(owner: object, looks: Looks): void {
 
 /** A board of which every public array counts. Its private ones are looked at beside public ones only. */
 function countedBoard(selector: Selector, paths: number, looks: Looks): Board {
-  const board = new Board(selector, 4, 250);
+  const board = new Board(selector, 4, 250, new ActivePath());
   for (let index = 0; index < paths; index += 1) board.setWeight(index, 1 + (index % 5));
   for (let index = 0; index < paths; index += 1) board.setCarries(index, true, 0);
   board.arrange(paths);
@@ -135,6 +136,7 @@ describe('a choice costs the same for any number of paths, but for the depth of 
       key: null,
       tellsThroughputs: false,
       usesChance: false,
+      keepsToOne: false,
       mayHedge: true,
     };
     assert.throws(() => judge(scan), /looks with/);

@@ -2,7 +2,8 @@ import type { Selector } from '../selector.ts';
 import type { Board } from './board.ts';
 
 /**
- * One path only: the first in order that carries I/O, and that one for as long as it does. While it has no room,
+ * One path only: the first in order that carries I/O on all reactors, and that one for as long as it does (see
+ * active-path.ts). While it has no room,
  * commands wait although others have: some arrays pay dearly for every change of path. An earlier path that
  * comes back does not take over by itself; one of a better rank does.
  */
@@ -11,5 +12,6 @@ export const failoverOnly: Selector = {
   key: null,
   tellsThroughputs: false,
   usesChance: false,
+  keepsToOne: true,
   mayHedge: false,
 };

@@ -20,6 +20,7 @@ export const latency: Selector = {
   key: null,
   tellsThroughputs: false,
   usesChance: true,
+  keepsToOne: false,
   mayHedge: true,
 };
 

@@ -7,5 +7,6 @@ export const leastBlocks: Selector = {
   key: (board: Board, index: number) => board.bytesInFlight[index]!,
   tellsThroughputs: false,
   usesChance: false,
+  keepsToOne: false,
   mayHedge: true,
 };

@@ -10,5 +10,6 @@ export const queueDepth: Selector = {
   key: (board: Board, index: number) => board.inFlight[index]!,
   tellsThroughputs: false,
   usesChance: false,
+  keepsToOne: false,
   mayHedge: true,
 };

@@ -15,5 +15,6 @@ export const roundRobin: Selector = {
   key: () => 0,
   tellsThroughputs: false,
   usesChance: false,
+  keepsToOne: false,
   mayHedge: true,
 };

@@ -25,5 +25,6 @@ export const serviceTime: Selector = {
   key: (board: Board, index: number) => board.bytesInFlight[index]!,
   tellsThroughputs: true,
   usesChance: false,
+  keepsToOne: false,
   mayHedge: true,
 };

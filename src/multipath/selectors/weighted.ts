@@ -11,5 +11,6 @@ export const weighted: Selector = {
   key: (board: Board, index: number) => board.dues[index]!,
   tellsThroughputs: false,
   usesChance: false,
+  keepsToOne: false,
   mayHedge: true,
 };
