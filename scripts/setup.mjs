@@ -31,6 +31,8 @@ const PROGRAMS = {
     MODPROBE,
     ['mkfs.ext4', 'e2fsprogs'],
     ['fsck.ext4', 'e2fsprogs'],
+    ['resize2fs', 'e2fsprogs'],
+    ['mkfs.xfs', 'xfsprogs'],
     ['blkdiscard', 'util-linux'],
     ['fstrim', 'util-linux'],
   ],

@@ -241,7 +241,12 @@ class Run implements Stand {
     if (event.kind === 'path-state') {
       this.#coverage.pathState(event.state);
       this.note(`reactor ${reactor}: path ${event.index + 1} is ${event.state}`);
-    } else if (event.kind === 'path-refused') this.note(`reactor ${reactor}: ${event.id} refused: ${event.reason}`);
+    } else if (event.kind === 'path-refused') {
+      this.note(`reactor ${reactor}: ${event.id} refused: ${event.reason}`);
+    } else if (event.kind === 'volume-shape') {
+      const { sizeBytes, readOnly } = event.shape;
+      this.note(`reactor ${reactor}: ${sizeBytes} bytes, ${readOnly ? 'read-only' : 'writable'} ${event.note}`);
+    }
   }
 
   onLeadEvent(event: LeadEvent): void {

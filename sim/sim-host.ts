@@ -11,8 +11,9 @@ import type { PathInfo, ToLead, ToReactor } from '../src/fabric/nvme-tcp/message
 import { FabricReactor } from '../src/fabric/nvme-tcp/reactor-side.ts';
 import { earlierProgram, GhostRecord, sharedIn } from '../src/host/ghost-record.ts';
 import { mergedPathState } from '../src/host/volume-counters.ts';
-import { type AttachedVolume, type LeadEvent, VolumeLead } from '../src/host/volume-lead.ts';
-import { geometryOf, mismatch, type VolumeEvent, type VolumePlan, VolumeReactor } from '../src/host/volume-reactor.ts';
+import { type AttachedVolume, type LeadEvent, liveIndexes, VolumeLead } from '../src/host/volume-lead.ts';
+import { type VolumeEvent, type VolumePlan, VolumeReactor } from '../src/host/volume-reactor.ts';
+import { geometryOf, type Shape } from '../src/host/volume-shape.ts';
 import type { Deferred } from '../src/io/contract.ts';
 import type { SimIo } from '../src/io/sim/sim-io.ts';
 import type { World } from '../src/io/sim/world.ts';
@@ -46,8 +47,8 @@ export interface HostPlace {
   readonly store: GhostStore;
   /** Lives on when the host does not. */
   readonly clock: SimIo;
-  /** What was attached the first time: a device that outlives its program is taken up by no other volume. */
-  first: { readonly identity: string; readonly geometry: Geometry } | null;
+  /** Identity of what was attached the first time: a device that outlives its program is taken up by no other volume. */
+  first: string | null;
 }
 
 export class SimReactor {
@@ -92,8 +93,15 @@ export class SimHost {
   constructor(place: HostPlace, listener: HostListener) {
     this.#place = place;
     this.#died = place.clock.deferred<void>();
+    const heard: HostListener = {
+      onVolumeEvent: (reactor, event) => {
+        if (event.kind === 'volume-shape') this.#spread(reactor, event.shape);
+        listener.onVolumeEvent(reactor, event);
+      },
+      onLeadEvent: (event) => listener.onLeadEvent(event),
+    };
     for (let index = 0; index < place.scenario.host.reactors; index += 1) {
-      this.reactors.push(new SimReactor(index, place.world.io(`host${index}`, reactorBytes), listener));
+      this.reactors.push(new SimReactor(index, place.world.io(`host${index}`, reactorBytes), heard));
     }
     const first = this.reactors[0]!;
     this.fabricLead = new FabricLead(first.io, {
@@ -164,7 +172,10 @@ export class SimHost {
         identity: info.identity,
         nsid: info.nsid,
         geometry,
+        readOnly: false,
+        isProtected: info.readOnly,
         associations: this.associations,
+        witnesses: liveIndexes(attached),
         policy: { policy: host.policy, weights: [] },
         sharedCache: host.sharedCache,
         activePath,
@@ -189,13 +200,17 @@ export class SimHost {
 
   /** @throws CausewayError if what stands under the address is not what was attached before */
   #sameAsBefore(info: PathInfo): Geometry {
-    const geometry = geometryOf(info, maxTransferBytes, false);
     const place = this.#place;
-    place.first ??= { identity: info.identity.id, geometry };
-    if (info.identity.id !== place.first.identity) throw new CausewayError('volume-disagrees', 'it is another volume');
-    const reason = mismatch(place.first.geometry, info);
-    if (reason !== '') throw new CausewayError('volume-disagrees', reason);
-    return place.first.geometry;
+    place.first ??= info.identity.id;
+    if (info.identity.id !== place.first) throw new CausewayError('volume-replaced', 'it is another volume');
+    return geometryOf(info, maxTransferBytes, false);
+  }
+
+  /** By way of the main thread, as `host/host.ts` does it. */
+  #spread(from: number, shape: Shape): void {
+    for (const reactor of this.reactors) {
+      if (reactor.index !== from) void this.#turn(reactor).then(() => reactor.volumes.told(deviceNumber, shape));
+    }
   }
 
   /** Waits until the paths that live are known to all reactors that serve. */

@@ -157,7 +157,14 @@ const TABLE = {
     'Name the subsystem: nvme+tcp://HOST[:PORT]/SUBSYSTEM-NQN (`causeway discover` prints the URLs).',
   ),
   'namespace-ambiguous': row(EXIT.usage, 'Name the namespace in the URL: `…?nsid=N`.'),
-  'volume-disagrees': row(EXIT.refused, 'Give only addresses that lead to one and the same volume.'),
+  'volume-disagrees': row(
+    EXIT.refused,
+    'Give only addresses that lead to one and the same volume, and see to it that the array shows it alike over all of them.',
+  ),
+  'volume-replaced': row(
+    EXIT.refused,
+    'Show the right volume under this address and namespace again, or detach the device and attach what is there now.',
+  ),
   'volume-attached': row(
     EXIT.busy,
     'Detach it there first: a second door to one volume would escape the protection of its writes.',

@@ -204,9 +204,13 @@ export class CausewayHost implements Host {
   }
 
   #onVolume(reactor: number, event: VolumeEvent): void {
-    if (event.kind !== 'path-state' && event.kind !== 'path-refused') return;
+    if (!('device' in event)) return;
     for (const volume of this.#volumes.values()) {
-      if (volume.source.multipath === event.device) volume.onPathEvent(reactor, event);
+      if (volume.source.multipath === event.device) volume.onVolumeEvent(reactor, event);
+    }
+    if (event.kind !== 'volume-shape') return;
+    for (const [other, thread] of this.reactors.entries()) {
+      if (other !== reactor) thread.tell('volume.told', { device: event.device, shape: event.shape });
     }
   }
 

@@ -23,8 +23,9 @@ import type { OpenedDevice } from './reactor-entry.ts';
 import { LivePolicy } from './live-policy.ts';
 import type { Source } from './source.ts';
 import { mergedPathState } from './volume-counters.ts';
-import type { AttachedVolume, EarlierOrder } from './volume-lead.ts';
-import { geometryOf, type VolumePlan } from './volume-reactor.ts';
+import { type AttachedVolume, type EarlierOrder, liveIndexes } from './volume-lead.ts';
+import type { VolumePlan } from './volume-reactor.ts';
+import { geometryOf } from './volume-shape.ts';
 
 /** A device that stands on every reactor of the host. */
 export interface OpenSource {
@@ -206,7 +207,10 @@ async function openFabric(
       identity: info.identity,
       nsid: info.nsid,
       geometry,
+      readOnly: options.readOnly === true,
+      isProtected: info.readOnly,
       associations,
+      witnesses: liveIndexes(attached),
       policy: policy.order,
       sharedCache: false,
       gate: ghosts.path,
@@ -272,7 +276,7 @@ function reactorsServed(host: CausewayHost, attached: AttachedVolume): number {
  * reactor refuses is not waited for longer than that.
  */
 async function pathsPlaced(attached: AttachedVolume, statistics: readonly DeviceStatistics[]): Promise<void> {
-  const live = [...attached.associations.keys()].filter((index) => attached.associations[index]?.state === 'live');
+  const live = liveIndexes(attached);
   for (let waited = 0; waited < longestPlacing; waited += placingStep) {
     if (live.every((index) => mergedPathState(statistics, index) !== 'connecting')) return;
     await new Promise((resolve) => setTimeout(resolve, placingStep));

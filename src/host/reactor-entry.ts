@@ -24,6 +24,7 @@ import { type Mapping, mapGate } from './gate-mapping.ts';
 import { sharedIn } from './ghost-record.ts';
 import { type AttachRequest, type EarlierOrder, VolumeLead } from './volume-lead.ts';
 import { type VolumePlan, VolumeReactor } from './volume-reactor.ts';
+import type { Shape } from './volume-shape.ts';
 import { runWorker, type WorkerContext } from './worker-main.ts';
 
 /** A device as the main thread gets to know it. */
@@ -96,6 +97,8 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'volume.reset-earlier': (order: EarlierOrder) => defined(lead, 'not the lead').resetEarlier(order),
     'volume.disable': async (order: { device: number; index: number; disabled: boolean }) =>
       volumes.disable(order.device, order.index, order.disabled),
+    'volume.told': async (order: { device: number; shape: Shape }) => volumes.told(order.device, order.shape),
+    'volume.tell-all': async (device: number) => volumes.tellAll(device),
     'volume.fail-queued': async (device: number) => volumes.volume(device).failQueued(),
     'volume.policy': async (order: { device: number; policy: PolicyOrder }) =>
       volumes.setPolicy(order.device, order.policy),

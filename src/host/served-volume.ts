@@ -1,7 +1,8 @@
 /** One attached volume: its device on every reactor, its kernel device, and what is told of both. */
-import { CausewayError } from '../base/errors.ts';
+import { CausewayError, errorTable } from '../base/errors.ts';
 import type { FilterReport } from '../filters/spec.ts';
 import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
+import type { Geometry } from '../block/device.ts';
 import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
 import type { DeviceHolder } from '../native/holders.ts';
 import { defaultPlaces } from '../kernel/fuse/places.ts';
@@ -19,9 +20,11 @@ import { bounded } from './reactor-thread.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
 import type { StatisticsView } from './statistics-view.ts';
 import type { DeviceView, FenceView, HolderView, HostEvent } from './view.ts';
-import { deviceDelays, mergedPathState, pathViews, sumCounters } from './volume-counters.ts';
+import { describeChange, ShapeFollower } from './shape-follower.ts';
+import { deviceDelays, mergedPathState, pathViews, refusalOf, sumCounters } from './volume-counters.ts';
 import type { AssociationView } from './volume-lead.ts';
 import type { VolumeEvent } from './volume-reactor.ts';
+import { reshaped, type Shape } from './volume-shape.ts';
 import { viewStatistics } from './volume-statistics.ts';
 
 /** What is in flight comes back within this time, or the path that holds it is given up. Milliseconds. */
@@ -36,10 +39,17 @@ interface PathRecord {
   readonly history: PathHistory;
   /** Why it can not be used, as of the last word of that; empty while it carries I/O. */
   reason: string;
+  /** Why it is not used though it is there, by the reactor that says so. */
+  readonly refusals: Map<number, string>;
 }
 
 function momentNow(): Moment {
   return { date: Date.now(), clock: performance.now() };
+}
+
+/** Waits; the reactors keep the process alive for as long as there is something to wait for. */
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
 }
 
 export class ServedVolume implements Attachment {
@@ -52,6 +62,9 @@ export class ServedVolume implements Attachment {
   readonly #paths: PathRecord[];
   readonly #fenced = new Map<number, number>();
   readonly #listeners = new Set<(event: HostEvent) => void>();
+  /** Read-only whatever the array says. */
+  readonly #readOnly: boolean;
+  readonly #follower: ShapeFollower;
   #kernel: KernelDevice | null = null;
   #state: DeviceView['state'] = 'attaching';
   #payloadBytes = 0;
@@ -70,14 +83,23 @@ export class ServedVolume implements Attachment {
       history: new PathHistory(mergedPathState(source.statistics, index), momentNow()),
       // Other volumes may have had the association for long.
       reason: host.associations.get(source.associations[index] ?? -1)?.error ?? '',
+      refusals: new Map<number, string>(),
     }));
+    const { geometry, multipath, reactors } = source;
+    this.#readOnly = multipath === null ? geometry.readOnly : options.readOnly === true;
+    this.#follower = new ShapeFollower(reactors, geometry, this.#onFollower, sleep);
   }
 
   /** Makes the kernel device. @throws CausewayError `kernel-device-unavailable`, `kernel-device-failed`, … */
   async serve(): Promise<void> {
     const kind = this.#options.kernelDevice ?? 'auto';
+    const { device, multipath } = this.source;
+    // What happened before anybody listened.
+    if (multipath !== null) await this.#host.callAll('volume.tell-all', () => multipath);
+    // The kernel's device is read-only for good only if the user wants that: what the array protects now it may not later.
+    const made = { sizeBytes: this.#follower.common.sizeBytes, readOnly: this.#readOnly };
     if (kind !== 'none') {
-      const { geometry, device } = this.source;
+      const geometry = reshaped(this.source.geometry, made.sizeBytes, made.readOnly);
       const queues = this.source.reactors;
       const taken = this.#host.attachments.reduce(
         (sum, each) => sum + (each === this ? 0 : each.view().payloadBytes),
@@ -91,8 +113,7 @@ export class ServedVolume implements Attachment {
           this.#payloadBytes += slots * plan.entriesPerQueue * plan.payloadBytes;
           return this.#host.serveQueues(reactor, device, plan);
         },
-        // The reactors keep the process alive for as long as there is something to wait for.
-        sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds).unref()),
+        sleep,
         now: () => performance.now(),
       };
       this.#kernel = await openKernelDevice(kernelHost, {
@@ -105,6 +126,7 @@ export class ServedVolume implements Attachment {
       });
       void this.#kernel.lost.then((what) => this.#onKernelLost(what));
     }
+    await this.#follower.begin(this.#kernel, made);
     this.#state = 'serving';
     this.#emit({
       event: 'ready',
@@ -152,9 +174,15 @@ export class ServedVolume implements Attachment {
     return this.#kernel?.path ?? '';
   }
 
+  /** As it is now. */
+  get geometry(): Geometry {
+    const { sizeBytes, readOnly } = this.#follower.shape;
+    return reshaped(this.source.geometry, sizeBytes, readOnly);
+  }
+
   view(): DeviceView {
-    const { source } = this;
-    const { geometry, identity } = source;
+    const { source, geometry } = this;
+    const { identity } = source;
     const { policy } = source.policy;
     const quarantine = source.ghosts?.entries() ?? [];
     return {
@@ -164,7 +192,7 @@ export class ServedVolume implements Attachment {
       link: this.#kernel?.link ?? '',
       kernelDevice: this.#kernel?.kind ?? null,
       transport: this.#kernel?.transport ?? '',
-      notes: this.#kernel?.notes ?? [],
+      notes: [...(this.#kernel?.notes ?? []), ...this.#follower.notes],
       identity: identity.id,
       model: identity.model,
       serial: identity.serial,
@@ -291,11 +319,18 @@ export class ServedVolume implements Attachment {
     if (this.#state === 'failed' && this.#kernel === null) return;
     const before = this.#state;
     this.#state = 'detaching';
+    const held = this.#follower.hold();
     try {
-      if (force) await this.#detachKernelByForce();
-      else await this.#kernel?.detach({ force: false });
+      if (force) {
+        await this.#detachKernelByForce();
+      } else {
+        // A helper that resizes the device would count as somebody who uses it.
+        await held;
+        await this.#kernel?.detach({ force: false });
+      }
     } catch (error) {
       this.#state = before;
+      void this.#follower.resume();
       throw error;
     }
     await this.#finish();
@@ -337,30 +372,64 @@ export class ServedVolume implements Attachment {
 
   // --- From the reactors ------------------------------------------------------------------------------------------
 
-  onPathEvent(_reactor: number, event: Extract<VolumeEvent, { kind: 'path-state' | 'path-refused' }>): void {
-    if (event.kind === 'path-refused') {
-      const index = this.source.associations.indexOf(event.association);
-      const record = this.#paths[index];
-      if (record === undefined || record.reason === event.reason) return;
-      record.reason = event.reason;
-      record.history.explain(event.reason);
-      const message = `${event.id} is not used: ${event.reason}`;
-      this.#emit({
-        event: 'volume-changed',
-        device: this.name,
-        message,
-        path: this.source.pathIds[index] ?? event.id,
-      });
-      return;
+  onVolumeEvent(reactor: number, event: VolumeEvent): void {
+    switch (event.kind) {
+      case 'path-state':
+        this.#onPathState(event.index);
+        return;
+      case 'path-refused':
+        this.#onRefused(reactor, event);
+        return;
+      case 'path-not-refused':
+        this.#paths[event.index]?.refusals.delete(reactor);
+        return;
+      case 'volume-shape': {
+        const { sizeBytes } = event.shape;
+        this.#follower.onShape(reactor, { sizeBytes, readOnly: this.#readOnly || event.readOnly }, event.note);
+        return;
+      }
+      default:
     }
-    const record = this.#paths[event.index];
-    const path = this.source.pathIds[event.index];
+  }
+
+  /** The array shows it otherwise now, and so does the device. */
+  readonly #onFollower = {
+    onChanged: (before: Shape, now: Shape): void => {
+      for (const message of describeChange(this.name, before, now)) {
+        const { sizeBytes, readOnly } = now;
+        const what = { sizeBytes, sizeBefore: before.sizeBytes, readOnly };
+        this.#emit({ event: 'volume-changed', device: this.name, message, ...what });
+      }
+    },
+    onTrouble: (trouble: string): void => this.note(`${this.name}: ${trouble}`),
+  };
+
+  #onRefused(reactor: number, event: Extract<VolumeEvent, { kind: 'path-refused' }>): void {
+    const { index, id, code, reason } = event;
+    const record = this.#paths[index];
+    if (record === undefined) return;
+    const isNew = ![...record.refusals.values()].includes(reason);
+    record.refusals.set(reactor, reason);
+    if (!isNew) return;
+    record.history.explain(reason);
+    this.#emit({
+      event: code === 'volume-replaced' ? 'volume-replaced' : 'volume-changed',
+      device: this.name,
+      message: `${id} is not used: ${reason}. ${errorTable[code].hint}`,
+      path: this.source.pathIds[index] ?? id,
+      code,
+    });
+  }
+
+  #onPathState(index: number): void {
+    const record = this.#paths[index];
+    const path = this.source.pathIds[index];
     if (record === undefined || path === undefined) return;
     const wasAlive = this.#alive;
-    const state = mergedPathState(this.source.statistics, event.index);
+    const state = mergedPathState(this.source.statistics, index);
     if (state === record.history.state) return;
     if (isLive(state)) record.reason = '';
-    record.history.change(state, momentNow(), record.reason);
+    record.history.change(state, momentNow(), refusalOf(record) || record.reason);
     this.#emit({ event: 'path-state', device: this.name, message: `path ${path} is ${state}`, path, state });
     if (wasAlive && !this.#alive) {
       const message = `${this.name} has no path left: requests wait`;

@@ -2,6 +2,7 @@
  * What people and programs see of a running host: plain data, the same for the control socket, `--json` and screens.
  * Names and meanings are stable; fields are only ever added.
  */
+import type { ErrorCode } from '../base/errors.ts';
 import type { KernelDeviceKind } from '../kernel/contract.ts';
 import type { PathLife } from '../multipath/path-life.ts';
 import type { GhostWrites } from '../multipath/options.ts';
@@ -184,6 +185,7 @@ export interface HostEvent {
     | 'all-paths-down'
     | 'paths-back'
     | 'volume-changed'
+    | 'volume-replaced'
     | 'in-use'
     | 'detached'
     | 'note';
@@ -192,4 +194,10 @@ export interface HostEvent {
   readonly message: string;
   readonly path?: string;
   readonly state?: PathState;
+  /** Of a path that is not used: why, as an error's code. */
+  readonly code?: ErrorCode;
+  /** Of a volume that changed: what it is now, and the size it had. */
+  readonly sizeBytes?: number;
+  readonly sizeBefore?: number;
+  readonly readOnly?: boolean;
 }

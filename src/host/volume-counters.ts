@@ -141,6 +141,14 @@ export function deviceDelays(
 export interface PathRemarks {
   readonly history: Pick<PathHistory, 'since' | 'losses'>;
   readonly reason: string;
+  /** Why it is not used though it is there, by the reactor that says so. */
+  readonly refusals: ReadonlyMap<number, string>;
+}
+
+/** The first that there is: reactors hear the same, one after the other. */
+export function refusalOf(remark: Pick<PathRemarks, 'refusals'> | undefined): string {
+  const [reason] = remark?.refusals.values() ?? [];
+  return reason ?? '';
 }
 
 /** @param now what the clock of the lead shows */
@@ -158,7 +166,7 @@ export function pathViews(
     return {
       id,
       state,
-      reason: carries ? '' : remark?.reason || view?.error || pathStates[state].meaning,
+      reason: carries ? '' : refusalOf(remark) || remark?.reason || view?.error || pathStates[state].meaning,
       transport: 'nvme-tcp',
       address: id,
       subsystem: source.subsystem,

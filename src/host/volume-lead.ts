@@ -21,6 +21,7 @@ import { abortGrace } from '../fabric/nvme-tcp/queue-pair.ts';
 import { addressText } from '../fabric/nvme-tcp/transport-error.ts';
 import type { Io } from '../io/contract.ts';
 import { SharedAssociations } from './shared-associations.ts';
+import { common } from './volume-shape.ts';
 
 export interface AttachRequest {
   readonly targets: readonly AssociationOptions[];
@@ -87,6 +88,11 @@ export interface AttachedVolume {
   readonly lease: number;
   readonly info: PathInfo;
   readonly associations: readonly AssociationView[];
+}
+
+/** Indexes of the paths that showed the volume as it was attached. */
+export function liveIndexes({ associations }: AttachedVolume): number[] {
+  return [...associations.keys()].filter((index) => associations[index]?.state === 'live');
 }
 
 /** What the lead tells the main thread. */
@@ -221,29 +227,9 @@ export class VolumeLead implements AssociationListener {
   }
 
   #choose(associations: readonly Association[], nsid: number | undefined): PathInfo {
-    let chosen: PathInfo | null = null;
-    for (const association of associations) {
-      const info = this.#pick(association, nsid);
-      if (chosen === null) {
-        chosen = info;
-      } else if (chosen.identity.id !== info.identity.id) {
-        throw new CausewayError(
-          'volume-disagrees',
-          `namespace ${info.nsid} is ${chosen.identity.id} at ${chosen.id} but ${info.identity.id} at ${info.id}: these are two volumes`,
-        );
-      } else if (
-        chosen.sizeBytes !== info.sizeBytes ||
-        chosen.blockBytes !== info.blockBytes ||
-        chosen.readOnly !== info.readOnly
-      ) {
-        throw new CausewayError(
-          'volume-disagrees',
-          `the paths ${chosen.id} and ${info.id} lead to one identity but differ in size, block size or read-only state`,
-        );
-      }
-    }
-    if (chosen === null) throw new CausewayError('attach-timeout', 'no path stayed connected');
-    return chosen;
+    const [first, ...others] = associations.map((association) => this.#pick(association, nsid));
+    if (first === undefined) throw new CausewayError('attach-timeout', 'no path stayed connected');
+    return others.reduce(common, first);
   }
 
   #pick(association: Association, nsid: number | undefined): PathInfo {

@@ -4,18 +4,21 @@
  * Volumes share controllers, so of what is heard of one, each volume gets what concerns it.
  */
 import { assert } from '../base/assert.ts';
+import type { ErrorCode } from '../base/errors.ts';
 import type { Geometry, Identity } from '../block/device.ts';
-import { access as ana, type Access as AnaAccess, type FenceKind, type PathInfo } from '../fabric/nvme-tcp/messages.ts';
+import type { Access as AnaAccess, FenceKind, PathInfo } from '../fabric/nvme-tcp/messages.ts';
+import type { NativePath } from '../fabric/contract.ts';
 import type { NvmePath } from '../fabric/nvme-tcp/nvme-path.ts';
 import type { PathListener } from '../fabric/nvme-tcp/reactor-side.ts';
 import type { Io } from '../io/contract.ts';
 import { MultipathDevice } from '../multipath/device.ts';
 import type { PolicyOrder } from './live-policy.ts';
-import { type Access, pathStateNames } from '../multipath/state.ts';
+import { pathStateNames } from '../multipath/state.ts';
 import { ActivePath } from '../multipath/selectors/active-path.ts';
 import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
-
 import type { SharedParts } from './ghost-record.ts';
+import { ReactorVolume } from './reactor-volume.ts';
+import type { Shape } from './volume-shape.ts';
 
 /** What every reactor needs to make its device of a volume. Plain data. */
 export interface VolumePlan {
@@ -24,8 +27,13 @@ export interface VolumePlan {
   /** The namespace that it was under when it was attached. */
   readonly nsid: number;
   readonly geometry: Geometry;
+  /** Read-only by the user's word, whatever the array says; and whether the array protects it, as of now. */
+  readonly readOnly: boolean;
+  readonly isProtected: boolean;
   /** Associations that may lead to it; the place in this list is the path's index on every reactor. */
   readonly associations: readonly number[];
+  /** Indexes of the paths that showed the volume to be like this. */
+  readonly witnesses: readonly number[];
   /** As it is at the beginning. */
   readonly policy: PolicyOrder;
   readonly sharedCache: boolean;
@@ -41,74 +49,46 @@ export interface VolumePlan {
 
 /** What a reactor tells of its paths. */
 export type VolumeEvent =
+  /** A path is not used though it is there, and why. */
   | {
       readonly kind: 'path-refused';
       readonly device: number;
-      readonly association: number;
+      readonly index: number;
       readonly id: string;
+      readonly code: ErrorCode;
       readonly reason: string;
+    }
+  /** It is not refused any more, or gone. */
+  | { readonly kind: 'path-not-refused'; readonly device: number; readonly index: number }
+  /** The device is like this now on this reactor, or there is something to say of it. */
+  | {
+      readonly kind: 'volume-shape';
+      readonly device: number;
+      readonly shape: Shape;
+      /** By the array or by the user. */
+      readonly readOnly: boolean;
+      readonly note: string;
     }
   | { readonly kind: 'path-state'; readonly device: number; readonly index: number; readonly state: string }
   | { readonly kind: 'fenced'; readonly association: number; readonly epoch: number; readonly how: FenceKind };
 
-interface KnownPath {
-  readonly path: NvmePath;
+export type VolumePath = NativePath & Pick<NvmePath, 'instance'>;
+
+/** A native path and what was said of it last. */
+export interface KnownPath {
+  readonly path: VolumePath;
   info: PathInfo;
   access: AnaAccess;
-}
-
-interface Volume {
-  readonly plan: VolumePlan;
-  readonly device: MultipathDevice;
-  readonly shared: SharedParts;
-  /** Indexes of paths that the administrator took out; a path may come (back) after that. */
-  readonly disabled: Set<number>;
-}
-
-const accessNames: Readonly<Record<AnaAccess, Access>> = {
-  [ana.optimized]: 'optimized',
-  [ana.nonOptimized]: 'non-optimized',
-  [ana.inaccessible]: 'inaccessible',
-  [ana.persistentLoss]: 'lost',
-  [ana.change]: 'transitioning',
-};
-
-/** The geometry that follows from what the array says of a namespace. */
-export function geometryOf(info: PathInfo, maxTransfer: number, readOnly: boolean): Geometry {
-  return {
-    sizeBytes: info.sizeBytes,
-    blockBytes: info.blockBytes,
-    physicalBlockBytes: info.physicalBlockBytes,
-    maxTransferBytes: maxTransfer,
-    readOnly: readOnly || info.readOnly,
-    volatileCache: info.volatileCache,
-    canDiscard: info.limits.canDiscard,
-    canWriteZeroes: info.limits.canWriteZeroes,
-  };
-}
-
-/** Why a path can not be one of a volume with this geometry; empty if it can. */
-export function mismatch(geometry: Geometry, info: PathInfo): string {
-  if (info.blockBytes !== geometry.blockBytes) {
-    return `its block size is ${info.blockBytes}, the device's ${geometry.blockBytes}`;
-  }
-  if (info.sizeBytes < geometry.sizeBytes) {
-    return `its size is ${info.sizeBytes} bytes, the device's ${geometry.sizeBytes}`;
-  }
-  if (info.readOnly && !geometry.readOnly) return 'it is read-only, the device is not';
-  if (info.volatileCache && !geometry.volatileCache) return 'it has a volatile cache, the device was attached without';
-  if (!info.limits.canWriteZeroes && geometry.canWriteZeroes) return 'it can not write zeroes, the other paths can';
-  if (!info.limits.canDiscard && geometry.canDiscard) return 'it can not discard, the other paths can';
-  return '';
 }
 
 export class VolumeReactor implements PathListener {
   readonly #io: Io;
   readonly #tell: (event: VolumeEvent) => void;
   readonly #isFenced: (controller: number, epoch: number) => boolean;
-  readonly #paths = new Map<NvmePath, KnownPath>();
-  readonly #volumes = new Map<number, Volume>();
-  readonly #byIdentity = new Map<string, Volume>();
+  readonly #paths = new Map<VolumePath, KnownPath>();
+  readonly #volumes = new Map<number, ReactorVolume>();
+  readonly #byIdentity = new Map<string, ReactorVolume>();
+  readonly #byNsid = new Map<number, Set<ReactorVolume>>();
 
   /** @param isFenced as FabricReactor.isFenced */
   constructor(io: Io, tell: (event: VolumeEvent) => void, isFenced: (controller: number, epoch: number) => boolean) {
@@ -119,7 +99,7 @@ export class VolumeReactor implements PathListener {
 
   // --- From the fabric --------------------------------------------------------------------------------------------
 
-  onPath(path: NvmePath, info: PathInfo, access: AnaAccess): void {
+  onPath(path: VolumePath, info: PathInfo, access: AnaAccess): void {
     let known = this.#paths.get(path);
     if (known === undefined) {
       known = { path, info, access };
@@ -127,20 +107,19 @@ export class VolumeReactor implements PathListener {
     }
     known.info = info;
     known.access = access;
-    const volume = this.#byIdentity.get(info.identity.id);
     // What the array shows and no volume uses is kept, for volumes to come, and costs nothing.
-    if (volume !== undefined) this.#place(volume, known);
+    for (const volume of this.#concerned(info)) volume.onPath(known);
   }
 
-  onPathLost(path: NvmePath): void {
-    const volume = this.#volumeOf(path);
-    if (volume !== undefined) volume.device.pathChanged(this.#indexIn(volume.plan, path));
+  onPathLost(path: VolumePath): void {
+    const known = this.#paths.get(path);
+    if (known !== undefined) for (const volume of this.#concerned(known.info)) volume.onPathLost(path);
   }
 
-  onPathGone(path: NvmePath): void {
-    const volume = this.#volumeOf(path);
+  onPathGone(path: VolumePath): void {
+    const known = this.#paths.get(path);
     this.#paths.delete(path);
-    if (volume !== undefined) volume.device.setRemoved(this.#indexIn(volume.plan, path));
+    if (known !== undefined) for (const volume of this.#concerned(known.info)) volume.onPathGone(path);
   }
 
   onFenced(controller: number, epoch: number, how: FenceKind): void {
@@ -173,11 +152,12 @@ export class VolumeReactor implements PathListener {
       onPathState: (member) =>
         this.#tell({ kind: 'path-state', device: plan.device, index: member.index, state: member.state }),
     });
-    const volume = { plan, device, shared, disabled: new Set<number>() };
+    const volume = new ReactorVolume(plan, device, shared, this.#tell);
     this.#volumes.set(plan.device, volume);
     this.#byIdentity.set(plan.identity.id, volume);
-    for (const known of this.#paths.values())
-      if (known.info.identity.id === plan.identity.id) this.#place(volume, known);
+    const alike = this.#byNsid.get(plan.nsid) ?? new Set();
+    this.#byNsid.set(plan.nsid, alike.add(volume));
+    volume.begin(this.#paths.values());
     return device;
   }
 
@@ -194,6 +174,7 @@ export class VolumeReactor implements PathListener {
     if (volume === undefined) return;
     this.#volumes.delete(device);
     this.#byIdentity.delete(volume.plan.identity.id);
+    this.#byNsid.get(volume.plan.nsid)?.delete(volume);
     this.#leaveControllers(volume);
   }
 
@@ -201,7 +182,7 @@ export class VolumeReactor implements PathListener {
    * Nothing of the volume is under way: controllers that live hold nothing of it. Others go on using them, so whoever
    * finds its file and has controllers reset that may hold something must not find these.
    */
-  #leaveControllers({ device, shared }: Volume): void {
+  #leaveControllers({ device, shared }: ReactorVolume): void {
     const doubted = new Set(shared.gate.entries().map(({ controller, epoch }) => `${controller}/${epoch}`));
     for (const member of device.paths.members) {
       if (member === undefined || !member.path.open) continue;
@@ -239,55 +220,31 @@ export class VolumeReactor implements PathListener {
     );
   }
 
+  /** Another reactor's device of this volume has become like this: there, a path changed that had been otherwise. */
+  told(device: number, shape: Shape): void {
+    // It may have been closed here meanwhile.
+    this.#volumes.get(device)?.told(shape);
+  }
+
+  /** Tells again what the device is and which paths are refused, for who did not listen yet. */
+  tellAll(device: number): void {
+    this.#volume(device).tellAll();
+  }
+
   volume(device: number): MultipathDevice {
     return this.#volume(device).device;
   }
 
-  #volume(device: number): Volume {
+  #volume(device: number): ReactorVolume {
     const volume = this.#volumes.get(device);
     assert(volume !== undefined, 'no device of this number');
     return volume;
   }
 
-  /** The volume that has this path among its own. */
-  #volumeOf(path: NvmePath): Volume | undefined {
-    const known = this.#paths.get(path);
-    const volume = known === undefined ? undefined : this.#byIdentity.get(known.info.identity.id);
-    if (volume === undefined) return undefined;
-    const index = this.#indexIn(volume.plan, path);
-    return index !== -1 && volume.device.paths.members[index]?.path === path ? volume : undefined;
-  }
-
-  #indexIn(plan: VolumePlan, path: NvmePath): number {
-    return plan.associations.indexOf(path.controller);
-  }
-
-  /** Gives the path, which leads to its volume, to the device, or brings what is known of it up to date. */
-  #place(volume: Volume, known: KnownPath): void {
-    const { plan, device } = volume;
-    const index = this.#indexIn(plan, known.path);
-    // Over another association than the volume was given: somebody else's way.
-    if (index === -1) return;
-    const member = device.paths.members[index];
-    const reason = mismatch(device.geometry, known.info);
-    if (reason !== '') {
-      if (member?.path === known.path) device.setRemoved(index);
-      this.#tell({
-        kind: 'path-refused',
-        device: plan.device,
-        association: known.path.controller,
-        id: known.path.id,
-        reason,
-      });
-      return;
-    }
-    const access = accessNames[known.access];
-    if (member === undefined) {
-      device.addPath(index, known.path, access, volume.disabled.has(index));
-      return;
-    }
-    if (member.path === known.path) member.removed = false;
-    else device.replacePath(index, known.path);
-    device.setAccess(index, access);
+  /** Whose namespace it is, and those whose place it takes or shares. */
+  #concerned({ identity, nsid }: PathInfo): Set<ReactorVolume> {
+    const concerned = new Set(this.#byNsid.get(nsid));
+    const owner = this.#byIdentity.get(identity.id);
+    return owner === undefined ? concerned : concerned.add(owner);
   }
 }

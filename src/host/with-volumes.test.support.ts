@@ -20,8 +20,9 @@ import { activePathBytes } from '../multipath/selectors/active-path.ts';
 import { statisticsBytes } from '../multipath/statistics.ts';
 import { BlockHistory } from './block-history.ts';
 import { sharedBytes, sharedIn, type SharedParts } from './ghost-record.ts';
-import { type AttachedVolume, type LeadEvent, VolumeLead } from './volume-lead.ts';
-import { geometryOf, type VolumeEvent, type VolumePlan, VolumeReactor } from './volume-reactor.ts';
+import { type AttachedVolume, type LeadEvent, liveIndexes, VolumeLead } from './volume-lead.ts';
+import { type VolumeEvent, type VolumePlan, VolumeReactor } from './volume-reactor.ts';
+import { geometryOf } from './volume-shape.ts';
 
 const mebi = 2 ** 20;
 const block = 4096;
@@ -223,6 +224,9 @@ export class TestHost {
         identity: info.identity,
         nsid: info.nsid,
         geometry: geometryOf(info, maxTransferBytes, false),
+        readOnly: false,
+        isProtected: info.readOnly,
+        witnesses: liveIndexes(attached),
         associations: attached.associations.map(({ association }) => association),
         policy: { policy: policyOf({ flapLimit: 0, ...policy }), weights: [] },
         sharedCache: false,

@@ -82,6 +82,7 @@ export interface KernelGeometry {
   readonly blockBytes: number;
   readonly physicalBlockBytes: number;
   readonly maxTransferBytes: number;
+  /** For good. */
   readonly readOnly: boolean;
 }
 
@@ -108,6 +109,11 @@ export interface KernelDevice {
   holders(): readonly DeviceHolder[];
   /** Tells the kernel the size that the volume has now. The block devices on the reactors have it already. */
   resize(sizeBytes: number): Promise<void>;
+  /**
+   * Tells the kernel that the volume takes writes, or does not take any for now; for a device that was not made read-only.
+   * The block devices on the reactors know already.
+   */
+  setReadOnly(readOnly: boolean): Promise<void>;
   /** Writes back what the kernel caches of the device, and flushes the device. */
   flush(): Promise<void>;
   /**

@@ -22,6 +22,7 @@ import type { UserDevice } from './user-device.ts';
  */
 export interface Volume extends UserDevice, AsyncDisposable {
   readonly name: string;
+  /** As of now: a volume may grow, and shrink, and be protected from writes by its array, while it is attached. */
   readonly sizeBytes: number;
   /** 512 or 4096. */
   readonly blockBytes: number;
@@ -90,9 +91,6 @@ export interface Dependent {
 
 export class AttachedVolume implements Volume {
   readonly name: string;
-  readonly sizeBytes: number;
-  readonly blockBytes: number;
-  readonly readOnly: boolean;
   /** For `serve`. */
   readonly attachment: ServedVolume;
   readonly #port: DirectPort;
@@ -102,13 +100,21 @@ export class AttachedVolume implements Volume {
   #force = false;
 
   constructor(attachment: ServedVolume, port: DirectPort) {
-    const { geometry } = attachment.source;
     this.attachment = attachment;
     this.#port = port;
     this.name = attachment.name;
-    this.sizeBytes = geometry.sizeBytes;
-    this.blockBytes = geometry.blockBytes;
-    this.readOnly = geometry.readOnly;
+  }
+
+  get sizeBytes(): number {
+    return this.attachment.geometry.sizeBytes;
+  }
+
+  get blockBytes(): number {
+    return this.attachment.source.geometry.blockBytes;
+  }
+
+  get readOnly(): boolean {
+    return this.attachment.geometry.readOnly;
   }
 
   // Each is async so that whatever is wrong comes as a rejection.

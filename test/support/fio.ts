@@ -5,7 +5,9 @@ import type { Scene } from './scene.ts';
 export interface FioJob {
   readonly seed: number;
   readonly seconds: number;
-  /** Bytes of the device that it works on, from the start. */
+  /** What it works on; the scene's device when left out. */
+  readonly file?: string;
+  /** Bytes that it works on, from the start. */
   readonly bytes: number;
   /** Smallest and largest block, e.g. `4k-128k`. */
   readonly blocks?: string;
@@ -40,7 +42,7 @@ export async function runFio(scene: Scene, job: FioJob): Promise<FioReport> {
     '--name=verify',
     // A job as a process of its own would be in a group of its own, and outlive the end of this one.
     '--thread',
-    `--filename=${scene.device}`,
+    `--filename=${job.file ?? scene.device}`,
     '--ioengine=io_uring',
     '--direct=1',
     '--rw=randrw',

@@ -99,7 +99,6 @@ export const fallocateIn = { fh: 0, offset: 8, length: 16, mode: 24 } as const;
 export const fsyncInBytes = 16;
 
 export const openInBytes = 8;
-export const openIn = { flags: 0 } as const;
 export const openOutBytes = 16;
 export const openOut = { fh: 0, openFlags: 8 } as const;
 
@@ -143,8 +142,6 @@ export const lseekOutBytes = 8;
 export const fallocateMode = { keepSize: 1, punchHole: 2, zeroRange: 16 } as const;
 /** Whences of lseek(2) that reach a file system. */
 export const whence = { data: 3, hole: 4 } as const;
-/** open(2) flags. */
-export const accessMode = 3;
 /** S_IFREG */
 export const regularFile = 0o100000;
 

@@ -80,6 +80,11 @@ export class FuseDevice implements KernelDevice {
     await askHelper(this.#host, work, resizeMilliseconds);
   }
 
+  async setReadOnly(readOnly: boolean): Promise<void> {
+    const work = { kind: 'protect', device: this.path, file: this.#record.mountPoint, readOnly } as const;
+    await askHelper(this.#host, work, resizeMilliseconds);
+  }
+
   async detach(options: DetachOptions): Promise<void> {
     if (!options.force) {
       await this.#leave();

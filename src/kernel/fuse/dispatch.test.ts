@@ -282,7 +282,8 @@ test('a read-only device refuses what would change it, by its name', () => {
     const bench = new Bench({ readOnly: true, canWriteZeroes });
     assert.equal(bench.write(0, 4096)?.error, EROFS);
     assert.equal(bench.fallocate(0, 4096, 3)?.error, EROFS);
-    assert.equal(bench.send(opcode.open, [2, 0])?.error, EROFS);
+    // For writing too: its array may lift the protection while it is open.
+    assert.equal(bench.send(opcode.open, [2, 0])?.error, 0);
     assert.equal(bench.send(opcode.open, [0, 0])?.error, 0);
     assert.equal(bench.read(0, 4096)?.error, 0);
     assert.equal(bench.device.seen.length, 1);

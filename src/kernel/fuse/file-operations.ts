@@ -6,7 +6,6 @@ import type { BlockDevice } from '../../block/device.ts';
 import type { Memory } from '../../io/contract.ts';
 import { errno } from '../../native/errno.ts';
 import {
-  accessMode,
   attr,
   attrOutAttr,
   attrOutBytes,
@@ -15,7 +14,6 @@ import {
   lseekInBytes,
   lseekOutBytes,
   opcode,
-  openIn,
   openInBytes,
   openOut,
   openOutBytes,
@@ -116,8 +114,8 @@ export class FileOperations {
   }
 
   #open(slot: FuseSlot): number {
-    const flags = this.#memory.view.getUint32(slot.argument + openIn.flags, true);
-    if (this.#device.geometry.readOnly && (flags & accessMode) !== 0) return -errno.EROFS;
+    // Whether to write or not: a device that is read-only for good has a read-only mount, and one that its array protects
+    // for now may be opened by then. What is written meanwhile the door refuses.
     this.#clear(slot, openOutBytes);
     this.#put32(
       slot.payload + openOut.openFlags,

@@ -19,6 +19,7 @@ import {
   loopMajor,
   updateLoopCapacity,
 } from '../../native/loop.ts';
+import { isBlockReadOnly, setBlockReadOnly } from '../../native/block-device.ts';
 import { makeBlockNode } from '../../native/mount.ts';
 import { backingOf } from './cleanup.ts';
 import { type AttachLoop, type LoopAnswer, type LoopRequest, type LoopWork, parseRequest } from './loop-work.ts';
@@ -67,6 +68,8 @@ function attach(work: AttachLoop): LoopAnswer {
           const result = configureLoop(fd, settings);
           if (result === -errno.EBUSY) return false;
           check(result, `cannot attach ${device}`);
+          // Somebody may have left it behind on the node: what our device is its flags say.
+          setBlockReadOnly(fd, false);
           const direct = fs.readFileSync(sysfs(device, 'loop/dio'), 'utf8').trim();
           if (direct === '1') return true;
           clearLoop(fd);
@@ -92,20 +95,25 @@ function withOurs(work: LoopWork, access: number, act: (fd: number) => LoopAnswe
 }
 
 function letGo(work: LoopWork, flush: boolean): LoopAnswer {
+  let readOnly = false;
   const ours = withOurs(work, openFlag.readOnly, (fd) => {
     if (flush) fs.fsyncSync(fd);
+    readOnly = isBlockReadOnly(fd);
+    // It would stay with the node, and be found by whoever gets that next.
+    setBlockReadOnly(fd, false);
     check(clearLoop(fd), `cannot detach ${work.device}`);
     return { failure: null, device: work.device, held: false };
   });
   if (ours === null) return { failure: null, device: '', held: false };
   // The device goes when its last user closes it; that was us if nobody else has it.
   const held = backingOf(work.device) === work.file;
-  if (held && work.kind === 'detach') withOurs(work, openFlag.readOnly, takeBack);
+  if (held && work.kind === 'detach') withOurs(work, openFlag.readOnly, (fd) => takeBack(fd, readOnly));
   return { failure: null, device: work.device, held };
 }
 
-function takeBack(fd: number): LoopAnswer {
+function takeBack(fd: number, readOnly: boolean): LoopAnswer {
   keepLoop(fd);
+  setBlockReadOnly(fd, readOnly);
   return { failure: null, device: '', held: true };
 }
 
@@ -118,10 +126,12 @@ function perform(request: LoopRequest): LoopAnswer {
     case 'release':
       return letGo(request, false);
     case 'flush':
-    case 'resize': {
+    case 'resize':
+    case 'protect': {
       const answer = withOurs(request, openFlag.readOnly, (fd) => {
         if (request.kind === 'flush') fs.fsyncSync(fd);
-        else resize(request, fd);
+        else if (request.kind === 'resize') resize(request, fd);
+        else check(setBlockReadOnly(fd, request.readOnly === true), `cannot protect ${request.device}`);
         return { failure: null, device: request.device, held: false };
       });
       if (answer === null) throw new Failure(`${request.device} is not attached any more`);
@@ -134,7 +144,23 @@ function resize(work: LoopWork, fd: number): void {
   // The loop device takes the size that the file system last heard of: let it ask anew.
   const size = fs.statSync(work.file).size;
   if (size !== work.sizeBytes) throw new Failure(`the volume has ${size} bytes, not ${work.sizeBytes}`);
+  noteSize(work.file, size);
   check(updateLoopCapacity(fd), `cannot resize ${work.device}`);
+  const sectors = Number(fs.readFileSync(sysfs(work.device, 'size'), 'utf8'));
+  if (sectors * 512 !== size) throw new Failure(`${work.device} has ${sectors * 512} bytes, not ${size}`);
+}
+
+/**
+ * FUSE forgets an answer about attributes, size included, if a write ended since it asked, as one does under load; and
+ * beyond the size it knows, it reads nothing. The answer to a truncation it keeps in any case. A file system that is
+ * mounted read-only refuses that, but nothing is written there.
+ */
+function noteSize(file: string, size: number): void {
+  try {
+    fs.truncateSync(file, size);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EROFS')) throw error;
+  }
 }
 
 function answer(): LoopAnswer {

@@ -18,11 +18,13 @@ export interface AttachLoop {
  */
 export interface LoopWork {
   /** `detach` flushes and changes nothing if somebody else has it open; `release` takes it away, flushed or not. */
-  readonly kind: 'flush' | 'detach' | 'release' | 'resize';
+  readonly kind: 'flush' | 'detach' | 'release' | 'resize' | 'protect';
   readonly device: string;
   readonly file: string;
   /** Of `resize`: the size that the file has to have by now. */
   readonly sizeBytes?: number;
+  /** Of `protect`: whether the kernel refuses to open it for writing. */
+  readonly readOnly?: boolean;
 }
 
 export type LoopRequest = AttachLoop | LoopWork;
@@ -36,7 +38,7 @@ export interface LoopAnswer {
   readonly held: boolean;
 }
 
-const kinds: ReadonlySet<string> = new Set(['attach', 'flush', 'detach', 'release', 'resize']);
+const kinds: ReadonlySet<string> = new Set(['attach', 'flush', 'detach', 'release', 'resize', 'protect']);
 
 /** The request that a text carries; null if it carries none. Only its own writer, the parent process, is behind it. */
 export function parseRequest(text: string): LoopRequest | null {
