@@ -91,6 +91,7 @@ class Run implements Stand {
     this.#lives = new HostLives(place, this.#context, this);
     lives = this.#lives;
     if (host.policy.noPathRetry >= 0 && !scenario.spared) this.excuse(status.transport);
+    if (host.policy.fastIoFail >= 0) this.excuse(status.timedOut);
     this.#watch = new AgeWatch(scenario, this.clock, () => this.#open());
   }
 

@@ -169,12 +169,15 @@ function drawGhosts(random: Random, ports: number, array: ArrayPlan, host: HostP
 export function drawScenario(seed: number): Scenario {
   const random = (part: number): Random => new Random(seed * 16 + part);
   const array = drawArray(random(1));
-  const host = drawHost(random(2), random(7), array.volatileCache);
+  const drawn = drawHost(random(2), random(7), array.volatileCache);
   const load = drawLoad(random(3));
   const shape = random(4);
   const ports = pick(shape, [1, 2, 2, 3, 4, 6]);
   const spared = ports > 1 && shape.below(3) === 0;
   const duration = pick(shape, [3000, 6000, 12_000]);
+  // Where no request may fail, nothing may be given up either.
+  const fastIoFail = spared ? -1 : pick(random(8), [-1, -1, -1, 0, 300, 2000]);
+  const host = { ...drawn, policy: { ...drawn.policy, fastIoFail } };
   const weather = drawWeather(random(5), {
     ports,
     spared,

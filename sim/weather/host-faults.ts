@@ -62,14 +62,15 @@ export const changeSelector: Fault = async ({ stand, random }) => {
   for (const device of stand.host.devices) device.paths.selector = name;
 };
 
-/** Any other policy. How long requests wait for a path changes only where they may fail for want of one anyway. */
+/** Any other policy. How long requests wait for a path, or for one path, changes only where they may fail anyway. */
 export const changePolicy: Fault = async ({ stand, random }) => {
   const { spared, host } = stand.scenario;
-  const { noPathRetry, ghostWrites } = host.policy;
+  const { noPathRetry, ghostWrites, fastIoFail } = host.policy;
   const drawn = drawPolicy(random, random);
   const policy = {
     ...drawn,
     noPathRetry: !spared && noPathRetry >= 0 ? drawn.noPathRetry : noPathRetry,
+    fastIoFail: fastIoFail < 0 ? fastIoFail : [-1, 0, 500][random.below(3)]!,
     // Only a mutation has it, and wants to keep it.
     ghostWrites: ghostWrites === 'none' ? ghostWrites : drawn.ghostWrites,
   };

@@ -6,6 +6,7 @@ import { isSelectorName, maxWeight, type SelectorName, selectorNames } from '../
 import { durationOr, given, oneOf, refused, seconds, wholeNumber } from './option-values.ts';
 
 const noPathWords = { queue: -1, fail: 0 } as const;
+const fastFailWords = { off: -1 } as const;
 const backWords = { immediate: 0, manual: -1 } as const;
 
 /** Milliseconds that I/O waits while no path lives; -1 = for ever. */
@@ -14,6 +15,9 @@ export const whenNoPath = durationOr(
   noPathWords,
   '"queue" (wait for ever), "fail", or a duration such as 30s',
 );
+
+/** Milliseconds after which a lost path is not waited for any longer; -1 = never. */
+const failFast = durationOr('--fast-io-fail', fastFailWords, '"off", or a duration such as 5s');
 
 /** Milliseconds that a path has to stay up before it carries I/O again; -1 = until somebody says so. */
 const whenBack = durationOr(
@@ -56,6 +60,7 @@ export interface PolicyOptions {
   readonly latencyMemory?: number;
   readonly ghostWrites?: GhostWrites;
   readonly whenNoPath?: number;
+  readonly fastIoFail?: number;
   readonly failback?: number;
   readonly flapLimit?: number;
   readonly flapWindow?: number;
@@ -97,6 +102,11 @@ export function addPolicyOptions(command: Command): Command {
       oneOf('--ghost-writes', ghostWrites),
     )
     .option('--when-no-path <what>', 'I/O while no path lives: queue (for ever), fail, or a duration', whenNoPath)
+    .option(
+      '--fast-io-fail <time>',
+      'what waits for one lost path alone (for its fence) ends with an error after that time; off by default',
+      failFast,
+    )
     .option('--failback <when>', 'a path that came back carries I/O: immediate, manual, or after a duration', whenBack)
     .option(
       '--flap-limit <n>',
@@ -131,6 +141,7 @@ export function policySettings(options: PolicyOptions): PolicySettings {
     latencyMemory: options.latencyMemory,
     ghostWrites: options.ghostWrites,
     noPathRetry: options.whenNoPath,
+    fastIoFail: options.fastIoFail,
     failback: options.failback,
     flapLimit: options.flapLimit,
     flapWindow: options.flapWindow,
@@ -150,6 +161,7 @@ export function policyLines(policy: Required<PolicySettings>): string[] {
     ...Object.entries(policy.weights).map(([path, weight]): [string, string] => ['weight', `${path}=${weight}`]),
     ['ghost-writes', policy.ghostWrites],
     ['when-no-path', wordOr(noPathWords, policy.noPathRetry)],
+    ['fast-io-fail', wordOr(fastFailWords, policy.fastIoFail)],
     ['failback', wordOr(backWords, policy.failback)],
     ['flap-limit', String(policy.flapLimit)],
     ['flap-window', inWords(policy.flapWindow)],

@@ -59,7 +59,7 @@ test('the options arrive', async () => {
   const words =
     '--name a --kernel-device fuse --transport classic --selector round-robin --when-no-path 30s --ghost-writes none';
   const more =
-    '--tcp-user-timeout 2 --reconnect-first 50ms --reconnect-longest 1m ' +
+    '--fast-io-fail 5s --tcp-user-timeout 2 --reconnect-first 50ms --reconnect-longest 1m ' +
     '--io-timeout 5 --keep-alive 9s --quiesce-time 1m --data-digest --queue-size 64 --timeout 7s --read-only ' +
     '--weight h:4420=5 --weight [::1]:4420=1000';
   const ended = world.run(
@@ -81,6 +81,7 @@ test('the options arrive', async () => {
     weights: { 'h:4420': 5, '[::1]:4420': 1000 },
     noPathRetry: 30_000,
     ghostWrites: 'none',
+    fastIoFail: 5_000,
     tcpUserTimeout: 2_000,
     reconnectFirst: 50,
     reconnectLongest: 60_000,

@@ -59,7 +59,7 @@ export function pathTable(paths: readonly PathView[]): string[] {
 }
 
 function lifeText(life: PathLife): string {
-  const { failback, flapLimit, flapWindow, flapHold, suspectAfter } = life;
+  const { failback, flapLimit, flapWindow, flapHold, suspectAfter, fastIoFail } = life;
   const back = failback < 0 ? 'by hand' : failback === 0 ? 'at once' : `after ${formatDuration(failback)}`;
   const window = formatDuration(flapWindow);
   const flaps =
@@ -68,7 +68,11 @@ function lifeText(life: PathLife): string {
       : `${flapLimit} losses in ${window} hold it for ${formatDuration(flapHold)}`;
   const suspect =
     suspectAfter === 0 ? 'never suspect' : `suspect after ${formatDuration(suspectAfter)} without an answer`;
-  return `failback ${back}; ${flaps}; ${suspect}`;
+  const fast =
+    fastIoFail < 0
+      ? 'a lost one is waited for'
+      : `a lost one is waited for ${formatDuration(fastIoFail)} (fast_io_fail)`;
+  return `failback ${back}; ${flaps}; ${suspect}; ${fast}`;
 }
 
 function hedgeText({ hedgeShare, hedgeAfter }: PathLife, selector: string): string {

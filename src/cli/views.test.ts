@@ -170,6 +170,7 @@ test('show: from the device down to its paths, with reasons and counters', () =>
     /1 {2}127\.0\.0\.1:4420 {2}live-optimized +1 +3 +1\.2k +0 +198 µs +212 µs +3\.4 ms +0 +0$/m,
     /2 {2}127\.0\.0\.2:4420 {2}down +– .* 2 {2}connection reset \(again in 3\.2 s\)$/m,
     /time-outs +I\/O 30 s, then Abort, 2 s later a reset; keep-alive 15 s \(the array makes it 15 s, 20 s\); TCP 5 s without an acknowledgement; ANA transition 10 s$/m,
+    /path life +.*; a lost one is waited for$/m,
     /reconnects +after 200 ms, later every 5 s at most, for ever/,
     /fence by time +25 s, 1 min 0 s after a loss at the latest \(assumed, not guaranteed\)/,
     /3 .*disabled .*The administrator took it out\.$/m,
@@ -212,8 +213,10 @@ test('path history: what it was, since when, for how long and why, and the time 
 test('show: time-outs that were switched off are named', () => {
   const view = fakeView('a', [fakePath(1)]);
   assert.ok(view.delays !== null);
-  const off = { ...view, delays: { ...view.delays, ioTimeout: 0, tcpUserTimeout: 0 } };
+  const life = { ...view.life, fastIoFail: 5000 };
+  const off = { ...view, delays: { ...view.delays, ioTimeout: 0, tcpUserTimeout: 0 }, life };
   const text = showText(off, fakeStatistics(view.paths)).join('\n');
+  assert.match(text, /path life +.*; a lost one is waited for 5 s \(fast_io_fail\)$/m);
   assert.match(text, /time-outs +none for I\/O; keep-alive 15 s; TCP as the kernel likes; ANA/m);
 });
 

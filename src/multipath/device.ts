@@ -11,6 +11,7 @@ import { type Status, status } from '../block/status.ts';
 import { type NativePath, Part, type PartOwner, verdict } from '../fabric/contract.ts';
 import type { Io } from '../io/contract.ts';
 import { Alarm } from './alarm.ts';
+import { FastFail } from './fast-fail.ts';
 import { Flusher } from './flusher.ts';
 import { Job, PartList } from './job.ts';
 import type { Member } from './member.ts';
@@ -56,8 +57,11 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   readonly #retries = new Retries();
   /** Those that are due. */
   readonly #again = this.#retries.now;
+  /** Parts that end with an error because nobody waits for their fence. */
+  readonly #givenUp = new PartList();
   readonly #alarm: Alarm;
   readonly #stranded: Stranded;
+  readonly #fastFail: FastFail;
   readonly #watch: PathWatch;
   readonly #hedger: Hedger;
   /** How many were waiting when that was noted last. */
@@ -104,6 +108,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.#alarm = new Alarm(io, () => this.#onTimer());
     this.#ghosts = new Ghosts(io, options, parts, this.#jobs, this.statistics, this.#alarm);
     this.#watch = new PathWatch(io, options, parts, this.paths, this.statistics, this.#alarm);
+    this.#fastFail = new FastFail(this.paths, this.#ghosts, options);
     this.#stranded = new Stranded(this.statistics, options.noPathRetry ?? -1);
   }
 
@@ -116,6 +121,8 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.#hedger.options = policy;
     this.#ghosts.setMode(policy.ghostWrites, this.#again);
     this.#stranded.patience = policy.noPathRetry;
+    this.#fastFail.setOptions(policy);
+    if (this.#fastFail.isOn) this.#alarm.arm(this.#io.clock.now());
     this.#pump();
     this.#noteStranded();
     if (this.#stranded.isOver(this.#io.clock.now())) this.#failStranded();
@@ -157,6 +164,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     }
     member.paused = false;
     this.#watch.refresh(member);
+    if (this.#fastFail.isOn) this.#alarm.arm(this.#io.clock.now());
     this.paths.rebuild();
     this.#pump();
   }
@@ -187,9 +195,8 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   /** Ends everything that waits for a path or for a fence with an error. What is on its way comes back by itself. */
   failQueued(): void {
-    const failed = new PartList();
-    this.#ghosts.giveUpHeld(failed);
-    for (let part = failed.shift(); part !== null; part = failed.shift()) this.#decide(part, status.timedOut);
+    this.#ghosts.giveUpHeld(this.#givenUp);
+    this.#failGivenUp();
     this.#failGated(status.timedOut);
     for (let part = this.#retries.takePostponed(); part !== null; part = this.#retries.takePostponed())
       this.#decide(part, part.status);
@@ -448,6 +455,11 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     if (until !== Number.POSITIVE_INFINITY) this.#alarm.arm(until);
   }
 
+  #failGivenUp(): void {
+    for (let part = this.#givenUp.shift(); part !== null; part = this.#givenUp.shift())
+      this.#decide(part, status.timedOut);
+  }
+
   #failGated(outcome: Status): void {
     for (let part = this.#ghosts.takeOut(); part !== null; part = this.#ghosts.takeOut()) this.#decide(part, outcome);
   }
@@ -470,7 +482,13 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   #onTimer(): void {
     const now = this.#io.clock.now();
     this.#ghosts.lookAgain(this.#again);
-    const next = Math.min(this.#watch.look(now), this.#hedger.look(now), this.#retries.takeDue(now));
+    const next = Math.min(
+      this.#watch.look(now),
+      this.#hedger.look(now),
+      this.#retries.takeDue(now),
+      this.#fastFail.look(now, this.#givenUp),
+    );
+    this.#failGivenUp();
     this.#pump();
     this.#noteStranded();
     if (this.#stranded.isOver(now)) this.#failStranded();

@@ -6,14 +6,20 @@ import type { Alarm } from './alarm.ts';
 import { GhostGate, passage } from './ghost-gate.ts';
 import { type Job, PartList } from './job.ts';
 import { defaultGhostWrites, type GhostWrites, type MultipathOptions } from './options.ts';
-import { nobody } from './quarantine.ts';
+import { nobody, type QuarantineEntry } from './quarantine.ts';
 import { changesData, fate, type Fate, fateOf } from './retry.ts';
 import { deviceCounter, type DeviceStatistics } from './statistics.ts';
 
 /** Between two looks at writes under way that a lost one waits for. Milliseconds. */
 const lookAgain = 1;
 
+/** Says of a life of a controller that nobody waits for its fence any longer. */
+type GivenUp = (controller: number, epoch: number) => boolean;
+const everyLife: GivenUp = () => true;
+
 export class Ghosts {
+  /** What comes to wait here may wait for a life that is given up: the alarm goes off for it. */
+  failsFast = false;
   #mode: GhostWrites;
   readonly #io: Io;
   readonly #gate: GhostGate;
@@ -93,6 +99,7 @@ export class Ghosts {
     this.#statistics.beginGated(part, now);
     if (how === passage.quarantined) {
       this.#quarantined.push(part);
+      if (this.failsFast) this.#alarm.arm(now);
     } else {
       this.#overlapped.push(part);
       this.#alarm.arm(now + lookAgain);
@@ -128,12 +135,43 @@ export class Ghosts {
 
   hold(part: Part): void {
     this.#held.push(part);
-    this.#statistics.beginHold(part, this.#io.clock.now());
+    const now = this.#io.clock.now();
+    this.#statistics.beginHold(part, now);
+    if (this.failsFast) this.#alarm.arm(now);
   }
 
   /** Held parts that are answered with an error before their fence. Nothing else may be written there until it comes. */
-  giveUpHeld(into: PartList): void {
-    this.#takeHeld((part) => this.#giveUp(part), into);
+  giveUpHeld(into: PartList, isGivenUp = everyLife): void {
+    this.#takeHeld((part) => isGivenUp(controllerOf(part), part.epoch) && this.#giveUp(part), into);
+  }
+
+  /** All that waits for lives that are given up: held parts, and those that an entry of such a life keeps off its range. */
+  giveUp(into: PartList, isGivenUp: GivenUp): void {
+    this.giveUpHeld(into, isGivenUp);
+    if (this.#quarantined.size === 0) return;
+    const entries = this.#gate.entries().filter(({ controller, epoch }) => isGivenUp(controller, epoch));
+    if (entries.length === 0) return;
+    const now = this.#io.clock.now();
+    for (let left = this.#quarantined.size; left > 0; left -= 1) {
+      const part = this.#quarantined.shift()!;
+      if (this.#isKeptOff(part, entries)) {
+        this.#statistics.endGated(part, now);
+        into.push(part);
+      } else {
+        this.#quarantined.push(part);
+      }
+    }
+    this.#count();
+  }
+
+  /** As the gate judges it: by every entry that overlaps the part and is not its own. */
+  #isKeptOff(part: Part, entries: readonly QuarantineEntry[]): boolean {
+    const { owner } = this.#jobs[part.ownerTag]!;
+    const end = part.offset + part.length;
+    return entries.some(
+      (entry) =>
+        entry.start < end && entry.start + entry.length > part.offset && (owner === nobody || entry.owner !== owner),
+    );
   }
 
   /** Its range stays in quarantine. False if there is no room; then it has to be held on. */

@@ -42,6 +42,8 @@ export class Member implements PathFacts {
   calmSince = Number.NaN;
   /** How long the oldest command on it has been under way, as of the last look; milliseconds. */
   oldest = Number.NaN;
+  /** Since when it has not been open; milliseconds of the reactor's clock. */
+  lostAt = Number.NaN;
   state: PathState = 'connecting';
   #seenOpen = false;
   readonly statistics: DeviceStatistics;
@@ -57,6 +59,7 @@ export class Member implements PathFacts {
     this.quietSince = 0;
     this.calmSince = 0;
     this.oldest = 0;
+    this.lostAt = Number.POSITIVE_INFINITY;
   }
 
   /** Takes over what was said of the path that was in its place, and what waits for it. */
@@ -82,7 +85,12 @@ export class Member implements PathFacts {
       if (!this.path.open) this.comebacks.lost(now);
       else if (this.wasOpen) this.comebacks.cameBack(now);
     }
-    if (this.path.open) this.wasOpen = true;
+    if (this.path.open) {
+      this.wasOpen = true;
+      this.lostAt = Number.POSITIVE_INFINITY;
+    } else {
+      this.lostAt = Math.min(this.lostAt, now);
+    }
     const before = this.state;
     this.state = pathState(this);
     this.statistics.set(this.base + pathCounter.state, pathStateNames.indexOf(this.state));

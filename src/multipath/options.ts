@@ -1,5 +1,6 @@
 import type { Geometry, Identity } from '../block/device.ts';
 import type { FlushLedger } from './flush-ledger.ts';
+import type { FastFailOptions } from './fast-fail.ts';
 import type { HealthOptions } from './health.ts';
 import type { HedgeOptions } from './hedger.ts';
 import type { ComebackOptions } from './comebacks.ts';
@@ -17,7 +18,12 @@ export type GhostWrites = (typeof ghostWrites)[number];
 export const defaultGhostWrites: GhostWrites = 'quarantine';
 
 /** What a multipath device is made with. */
-export interface MultipathOptions extends SelectorOptions, ComebackOptions, HealthOptions, HedgeOptions {
+export interface MultipathOptions
+  extends SelectorOptions,
+    ComebackOptions,
+    HealthOptions,
+    HedgeOptions,
+    FastFailOptions {
   readonly geometry: Geometry;
   readonly identity: Identity;
   /** While no path lives: wait for ever (-1, the default), this many milliseconds, or not at all (0). */

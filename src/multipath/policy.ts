@@ -74,6 +74,7 @@ const rows: Readonly<Record<keyof Policy, Row>> = {
   suspectAfter: time(),
   hedgeShare: whole(0, 100),
   hedgeAfter: time(),
+  fastIoFail: time('never'),
 };
 
 export function isPolicyKey(text: string): text is keyof Policy {

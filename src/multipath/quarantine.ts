@@ -23,12 +23,13 @@ const wordBytes = (headWords + quarantineEntries * wordsPerEntry) * 4;
 
 export const quarantineBytes = wordBytes + quarantineEntries * 16;
 
-/** One entry, for people. */
+/** One entry, for people and for what is no data path. */
 export interface QuarantineEntry {
   readonly start: number;
   readonly length: number;
   readonly controller: number;
   readonly epoch: number;
+  readonly owner: number;
 }
 
 export class Quarantine {
@@ -122,8 +123,8 @@ export class Quarantine {
   /** All entries as of now. */
   entries(): QuarantineEntry[] {
     const found: QuarantineEntry[] = [];
-    this.#visit((start, end, _owner, controller, epoch) =>
-      found.push({ start, length: end - start, controller, epoch }),
+    this.#visit((start, end, owner, controller, epoch) =>
+      found.push({ start, length: end - start, controller, epoch, owner }),
     );
     return found;
   }
