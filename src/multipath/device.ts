@@ -8,7 +8,7 @@ import { BoundedQueue } from '../base/bounded-queue.ts';
 import type { BlockDevice, Geometry, Identity } from '../block/device.ts';
 import { op, type Request } from '../block/request.ts';
 import { type Status, status } from '../block/status.ts';
-import { type NativePath, Part, type PartOwner, verdict } from '../fabric/contract.ts';
+import { type NativePath, type Part, type PartOwner, verdict } from '../fabric/contract.ts';
 import type { Io } from '../io/contract.ts';
 import { Alarm } from './alarm.ts';
 import { FastFail } from './fast-fail.ts';
@@ -19,6 +19,7 @@ import { Ghosts } from './ghosts.ts';
 import { Hedger } from './hedger.ts';
 import type { MultipathOptions } from './options.ts';
 import { partLength } from './part-length.ts';
+import { PartPool } from './part-pool.ts';
 import { PathSet } from './path-set.ts';
 import { PathWatch } from './path-watch.ts';
 import type { Policy } from './policy.ts';
@@ -49,7 +50,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   readonly #flusher: Flusher;
   readonly #jobs: Job[] = [];
   readonly #freeJobs: Job[] = [];
-  readonly #freeParts = new PartList();
+  readonly #parts = new PartPool(this, partCount);
   /** Requests that have no job yet. */
   readonly #line = new BoundedQueue<Request>(lineCapacity);
   /** Jobs that could not issue everything. */
@@ -77,7 +78,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.#flusher = new Flusher(
       {
         paths: this.paths,
-        newPart: (job) => (this.#freeParts.size === 0 ? null : this.#newPart(job, job.request!)),
+        newPart: (job) => (this.#parts.isEmpty ? null : this.#newPart(job, job.request!)),
         send: (part, path, index) => this.#send(part, path, index),
         sendAnywhere: (part) => this.#again.push(part),
         done: (part) => this.#decide(part, status.ok),
@@ -87,15 +88,14 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     );
     for (let i = 0; i < jobCount; i += 1) this.#jobs.push(new Job(i));
     this.#freeJobs.push(...this.#jobs);
-    const parts = Array.from({ length: partCount }, (_unused, index) => new Part(index));
-    for (const part of parts) this.#freeParts.push(part);
+    const parts = this.#parts.all;
     this.#hedger = new Hedger(
       io,
       {
         paths: this.paths,
-        copyOf: ({ ownerTag, request }) => (this.#freeParts.size === 0 ? null : this.#takePart(ownerTag, request!)),
+        copyOf: ({ ownerTag, request }) => (this.#parts.isEmpty ? null : this.#parts.take(ownerTag, request!)),
         send: (part, path, index) => this.#send(part, path, index),
-        recycle: (part) => this.#recycle(part),
+        recycle: (part) => this.#parts.give(part),
         succeeded: (part) => {
           this.#decide(part, status.ok);
           this.#pump();
@@ -269,7 +269,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     while (job.issued < request.length && job.status === status.ok) {
       // The rest follows when a part comes back; that is no waiting.
       if (job.outstanding >= partsAtOnce) return true;
-      if (this.#freeParts.size === 0) return false;
+      if (this.#parts.isEmpty) return false;
       const index = this.paths.choose(request.length - job.issued);
       if (index === -1) return false;
       const path = this.paths.member(index).path;
@@ -285,19 +285,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
 
   #newPart(job: Job, request: Request): Part {
     job.outstanding += 1;
-    return this.#takePart(job.index, request);
-  }
-
-  #takePart(job: number, request: Request): Part {
-    const part = this.#freeParts.shift()!;
-    part.owner = this;
-    part.ownerTag = job;
-    part.request = request;
-    part.op = request.op;
-    part.flags = request.flags;
-    part.attempts = 0;
-    part.refusals = 0;
-    return part;
+    return this.#parts.take(job.index, request);
   }
 
   #send(part: Part, path: NativePath, index: number): void {
@@ -381,16 +369,10 @@ export class MultipathDevice implements BlockDevice, PartOwner {
   /** The part's outcome is final: it goes back to the pool, and its request ends with its last part. */
   #decide(part: Part, outcome: Status): void {
     const job = this.#jobs[part.ownerTag]!;
-    this.#recycle(part);
+    this.#parts.give(part);
     job.outstanding -= 1;
     if (outcome !== status.ok && job.status === status.ok) job.status = outcome;
     this.#advance(job);
-  }
-
-  #recycle(part: Part): void {
-    part.request = null;
-    part.path = null;
-    this.#freeParts.push(part);
   }
 
   #end(job: Job, request: Request): void {
@@ -430,7 +412,7 @@ export class MultipathDevice implements BlockDevice, PartOwner {
       const fits = partLength(path, part.op, part.offset, part.length);
       if (fits < part.length) {
         // This path takes less at once than the one before: the rest becomes a part of its own.
-        if (this.#freeParts.size === 0) return false;
+        if (this.#parts.isEmpty) return false;
         const rest = this.#newPart(this.#jobs[part.ownerTag]!, part.request!);
         rest.offset = part.offset + fits;
         rest.buffer = part.buffer + fits;
