@@ -216,7 +216,7 @@ describe('connections', needs, () => {
 
 describe('commands that hang', needs, () => {
   it('are called back and sent over other paths; no controller is given up for them', () =>
-    withScene(scene({ attach: { ioTimeout: 1000 } }), async (it) => {
+    withScene(scene({ attach: { ioTimeout: 1000, hedgeShare: 0 } }), async (it) => {
       await loadWhile(it, { ...load, milliseconds: 5000 }, async () => {
         for (const port of [1, 2, 3, 4]) {
           await sleep(500);
