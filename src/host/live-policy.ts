@@ -3,6 +3,7 @@ import { CausewayError } from '../base/errors.ts';
 import type { GhostWrites } from '../multipath/options.ts';
 import { checkedPolicy, isPolicyKey, type Policy, policyOf } from '../multipath/policy.ts';
 import { maxWeight } from '../multipath/selector.ts';
+import type { VolumePathEntry } from './path-table.ts';
 import type { AttachOptions, PolicyConsent, PolicySettings } from './contract.ts';
 
 /** To a reactor: what its paths are used by from now on. */
@@ -17,13 +18,13 @@ type Deliver = (order: PolicyOrder) => Promise<unknown>;
 
 export class LivePolicy {
   #policy: Policy;
-  /** By the path's index. */
+  /** By the path's index; 1 where there is none. */
   readonly #weights: number[] = [];
   /** Changes go one after the other: some take several steps. */
   #last: Promise<void> = Promise.resolve();
 
   /** @throws CausewayError `invalid-argument`, `no-such-path` */
-  constructor(options: Partial<AttachOptions>, paths: readonly string[]) {
+  constructor(options: Partial<AttachOptions>, paths: Paths) {
     this.#policy = policyOf(checkedPolicy({ ...options }));
     const weights = checkedWeights(options.weights);
     checkPaths(weights, paths);
@@ -35,7 +36,7 @@ export class LivePolicy {
   }
 
   get order(): PolicyOrder {
-    return { policy: this.#policy, weights: [...this.#weights] };
+    return { policy: this.#policy, weights: Array.from(this.#weights, (weight?: number) => weight ?? 1) };
   }
 
   weight(index: number): number {
@@ -43,15 +44,15 @@ export class LivePolicy {
   }
 
   /** All of it, by the names of the paths. */
-  settings(paths: readonly string[]): Required<PolicySettings> {
-    return { ...this.#policy, weights: Object.fromEntries(paths.map((path, index) => [path, this.weight(index)])) };
+  settings(paths: Paths): Required<PolicySettings> {
+    return { ...this.#policy, weights: Object.fromEntries(paths.map(({ id, index }) => [id, this.weight(index)])) };
   }
 
   /**
    * Changes what is given. It takes effect at once; resolves when it has on every reactor.
    * @throws CausewayError `invalid-argument`, `no-such-path`; nothing has changed then
    */
-  change(settings: PolicySettings, consent: PolicyConsent, paths: readonly string[], deliver: Deliver): Promise<void> {
+  change(settings: PolicySettings, consent: PolicyConsent, paths: Paths, deliver: Deliver): Promise<void> {
     const { weights = {}, ...wanted } = checkedSettings({ ...settings });
     checkPaths(weights, paths);
     if (wanted.ghostWrites === 'none' && consent.acceptStaleData !== true) {
@@ -73,9 +74,10 @@ export class LivePolicy {
     return work;
   }
 
-  #setWeights(weights: Weights, paths: readonly string[]): void {
-    for (const [path, weight] of Object.entries(weights)) this.#weights[paths.indexOf(path)] = weight;
-    for (let index = 0; index < paths.length; index += 1) this.#weights[index] ??= 1;
+  #setWeights(weights: Weights, paths: Paths): void {
+    for (const { id, index } of paths) {
+      if (Object.hasOwn(weights, id)) this.#weights[index] = weights[id] ?? 1;
+    }
   }
 }
 
@@ -89,6 +91,7 @@ function stepsBetween(before: GhostWrites, after: GhostWrites): readonly GhostWr
 }
 
 type Weights = Readonly<Record<string, number>>;
+type Paths = readonly Pick<VolumePathEntry, 'id' | 'index'>[];
 
 /** Settings that came from outside. @throws CausewayError `invalid-argument` */
 export function checkedSettings(given: Readonly<Record<string, unknown>>): PolicySettings {
@@ -121,12 +124,13 @@ function checkedWeights(given: unknown): Weights {
 }
 
 /** @throws CausewayError `no-such-path` */
-function checkPaths(weights: Weights, paths: readonly string[]): void {
+function checkPaths(weights: Weights, paths: Paths): void {
+  const ids = paths.map(({ id }) => id);
   for (const path of Object.keys(weights)) {
-    if (paths.includes(path)) continue;
+    if (ids.includes(path)) continue;
     throw new CausewayError(
       'no-such-path',
-      `a weight is given to a path ${JSON.stringify(path.slice(0, 100))}; there are ${paths.join(', ')}`,
+      `a weight is given to a path ${JSON.stringify(path.slice(0, 100))}; there are ${ids.join(', ')}`,
       { hint: 'A path is named by its address and port, such as 127.0.0.1:4420.' },
     );
   }

@@ -21,6 +21,7 @@ import { claimIdentity, type IdentityClaim } from './identity-claim.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
 import type { OpenedDevice } from './reactor-entry.ts';
 import { LivePolicy } from './live-policy.ts';
+import { PathTable } from './path-table.ts';
 import type { Source } from './source.ts';
 import { mergedPathState } from './volume-counters.ts';
 import { type AttachedVolume, type EarlierOrder, liveIndexes } from './volume-lead.ts';
@@ -38,9 +39,8 @@ export interface OpenSource {
   readonly nsid: number;
   /** What the lead holds for it; null where there are no paths. */
   readonly lease: number | null;
-  /** By path index. Other volumes may have them too. */
-  readonly associations: readonly number[];
-  readonly pathIds: readonly string[];
+  /** Other volumes may have their associations too. */
+  readonly paths: PathTable;
   /** How many reactors serve it, from the first on: as many as have an I/O queue of every controller. */
   readonly reactors: number;
   /** By reactor that serves it. */
@@ -144,8 +144,7 @@ async function openLocal(
       subsystem: '',
       nsid: 0,
       lease: null,
-      associations: [],
-      pathIds: [],
+      paths: new PathTable(),
     };
     const statistics = buffers.map((buffer) => new DeviceStatistics(buffer));
     return {
@@ -184,8 +183,10 @@ async function openFabric(
   const device = host.newDevice();
   try {
     const { info } = attached;
-    const pathIds = attached.associations.map((view) => `${view.host}:${view.port}`);
-    const policy = new LivePolicy(options, pathIds);
+    const paths = new PathTable(
+      attached.associations.map(({ association, host: address, port }) => ({ association, id: `${address}:${port}` })),
+    );
+    const policy = new LivePolicy(options, paths.list);
     claim = claimIdentity(info.identity.id, options.name);
     const geometry = geometryOf(info, maxTransferBytes, options.readOnly === true);
     const boot = bootId();
@@ -233,8 +234,7 @@ async function openFabric(
       subsystem: info.subnqn,
       nsid: info.nsid,
       lease: attached.lease,
-      associations,
-      pathIds,
+      paths,
       reactors,
       statistics,
       ghosts,

@@ -1,5 +1,5 @@
 /** One attached volume: its device on every reactor, its kernel device, and what is told of both. */
-import { CausewayError, errorTable } from '../base/errors.ts';
+import { CausewayError } from '../base/errors.ts';
 import type { FilterReport } from '../filters/spec.ts';
 import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
 import type { Geometry } from '../block/device.ts';
@@ -8,20 +8,18 @@ import type { DeviceHolder } from '../native/holders.ts';
 import { defaultPlaces } from '../kernel/fuse/places.ts';
 import { mostQueues, openKernelDevice } from '../kernel/open.ts';
 import { pathLife } from '../multipath/path-life.ts';
-import type { QuarantineEntry } from '../multipath/quarantine.ts';
-import type { PathState } from '../multipath/state.ts';
 import type { AttachOptions, Attachment, PolicyConsent, PolicySettings } from './contract.ts';
 import type { CausewayHost } from './host.ts';
+import { fenceViews } from './fence-views.ts';
 import { closeSource, type OpenSource } from './open-source.ts';
-import { earlierProgram } from './ghost-record.ts';
-import { type Moment, PathHistory } from './path-history.ts';
+import { momentNow, PathRecords } from './path-records.ts';
 import { planPayload } from './payload-budget.ts';
 import { bounded } from './reactor-thread.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
 import type { StatisticsView } from './statistics-view.ts';
-import type { DeviceView, FenceView, HolderView, HostEvent } from './view.ts';
+import type { DeviceView, HolderView, HostEvent } from './view.ts';
 import { describeChange, ShapeFollower } from './shape-follower.ts';
-import { deviceDelays, mergedPathState, pathViews, refusalOf, sumCounters } from './volume-counters.ts';
+import { deviceDelays, pathViews, sumCounters } from './volume-counters.ts';
 import type { AssociationView } from './volume-lead.ts';
 import type { VolumeEvent } from './volume-reactor.ts';
 import { reshaped, type Shape } from './volume-shape.ts';
@@ -33,19 +31,6 @@ const drainTimeout = 10_000;
 const abandonAfter = 2_000;
 /** How long controllers have, during a forced detach, to answer what they were asked; milliseconds. The drain waits for 15 s. */
 export const resetAfter = 4_000;
-
-/** What the main thread knows of a path. */
-interface PathRecord {
-  readonly history: PathHistory;
-  /** Why it can not be used, as of the last word of that; empty while it carries I/O. */
-  reason: string;
-  /** Why it is not used though it is there, by the reactor that says so. */
-  readonly refusals: Map<number, string>;
-}
-
-function momentNow(): Moment {
-  return { date: Date.now(), clock: performance.now() };
-}
 
 /** Waits; the reactors keep the process alive for as long as there is something to wait for. */
 function sleep(milliseconds: number): Promise<void> {
@@ -59,8 +44,7 @@ export class ServedVolume implements Attachment {
   readonly #host: CausewayHost;
   readonly #options: AttachOptions;
   readonly #since = new Date();
-  readonly #paths: PathRecord[];
-  readonly #fenced = new Map<number, number>();
+  readonly #records: PathRecords;
   readonly #listeners = new Set<(event: HostEvent) => void>();
   /** Read-only whatever the array says. */
   readonly #readOnly: boolean;
@@ -79,12 +63,7 @@ export class ServedVolume implements Attachment {
     this.gone = new Promise((resolve) => {
       this.#resolveGone = resolve;
     });
-    this.#paths = source.pathIds.map((_id, index) => ({
-      history: new PathHistory(mergedPathState(source.statistics, index), momentNow()),
-      // Other volumes may have had the association for long.
-      reason: host.associations.get(source.associations[index] ?? -1)?.error ?? '',
-      refusals: new Map<number, string>(),
-    }));
+    this.#records = new PathRecords(options.name, source, host.associations, (event) => this.#emit(event));
     const { geometry, multipath, reactors } = source;
     this.#readOnly = multipath === null ? geometry.readOnly : options.readOnly === true;
     this.#follower = new ShapeFollower(reactors, geometry, this.#onFollower, sleep);
@@ -161,13 +140,13 @@ export class ServedVolume implements Attachment {
   }
 
   statistics(): StatisticsView {
-    const { statistics, pathIds } = this.source;
-    return viewStatistics(
-      statistics,
-      pathIds,
-      this.#paths.map(({ history }) => history),
-      momentNow(),
-    );
+    const { statistics, paths } = this.source;
+    const seen = paths.list.map((path) => ({
+      id: path.id,
+      index: path.index,
+      history: this.#records.of(path).history,
+    }));
+    return viewStatistics(statistics, seen, momentNow());
   }
 
   get path(): string {
@@ -211,34 +190,19 @@ export class ServedVolume implements Attachment {
       pid: process.pid,
       since: this.#since.toISOString(),
       delays: deviceDelays(source, this.#host.associations),
-      paths: pathViews(source, this.#paths, this.#host.associations, this.#host.lead.clock),
-      fences: this.#fences(quarantine),
+      paths: pathViews(
+        source,
+        source.paths.list.map((path) => this.#records.of(path)),
+        this.#host.associations,
+        this.#host.lead.clock,
+      ),
+      fences: fenceViews(source, quarantine, this.#host.associations, this.#host.lead.clock),
       counters: sumCounters(
         source.statistics,
         this.#host.reactors.map((reactor) => reactor.clock),
         quarantine.length,
       ),
     };
-  }
-
-  #fences(quarantine: readonly QuarantineEntry[]): FenceView[] {
-    const now = this.#host.lead.clock;
-    const earlier = {
-      path: 'an earlier program',
-      cntlid: -1,
-      by: 'time',
-      remaining: this.source.ghosts?.keptFor ?? 0,
-      ...kept(quarantine, earlierProgram.controller, earlierProgram.epoch),
-    };
-    const own = this.source.associations.flatMap((association, index) =>
-      (this.#host.associations.get(association)?.fences ?? []).map(({ epoch, cntlid, dueAt, isAssumed }) => {
-        const { ranges, bytes } = kept(quarantine, association, epoch);
-        const by = isAssumed ? 'time (assumed, not guaranteed)' : 'time';
-        const path = this.source.pathIds[index] ?? '';
-        return { path, cntlid, by, remaining: Math.max(0, dueAt - now), ranges, bytes };
-      }),
-    );
-    return earlier.ranges > 0 ? [earlier, ...own] : own;
   }
 
   holders(): Promise<readonly HolderView[]> {
@@ -255,25 +219,19 @@ export class ServedVolume implements Attachment {
   }
 
   async #setDisabled(id: string, disabled: boolean): Promise<void> {
-    const index = this.source.pathIds.findIndex((known, at) => known === id || String(at + 1) === id);
-    if (index === -1) {
-      throw new CausewayError(
-        'no-such-path',
-        `${this.name} has no path "${id}" (it has: ${this.source.pathIds.join(', ')})`,
-      );
-    }
+    const { index } = this.source.paths.find(this.name, id);
     await this.#host.callAll('volume.disable', () => ({ device: this.source.multipath, index, disabled }));
   }
 
   policy(): Required<PolicySettings> {
     this.#checkHasPaths();
-    return this.source.policy.settings(this.source.pathIds);
+    return this.source.policy.settings(this.source.paths.list);
   }
 
   async setPolicy(settings: PolicySettings, consent: PolicyConsent = {}): Promise<void> {
     this.#checkHasPaths();
-    const { multipath: device, pathIds, policy } = this.source;
-    await policy.change(settings, consent, pathIds, (order) =>
+    const { multipath: device, paths, policy } = this.source;
+    await policy.change(settings, consent, paths.list, (order) =>
       this.#host.callAll('volume.policy', () => ({ device, policy: order })),
     );
     this.#emit({ event: 'note', device: this.name, message: `${this.name}: the policy was changed` });
@@ -375,13 +333,13 @@ export class ServedVolume implements Attachment {
   onVolumeEvent(reactor: number, event: VolumeEvent): void {
     switch (event.kind) {
       case 'path-state':
-        this.#onPathState(event.index);
+        this.#records.onState(event.index);
         return;
       case 'path-refused':
-        this.#onRefused(reactor, event);
+        this.#records.onRefused(reactor, event);
         return;
       case 'path-not-refused':
-        this.#paths[event.index]?.refusals.delete(reactor);
+        this.#records.onNotRefused(reactor, event.index);
         return;
       case 'volume-shape': {
         const { sizeBytes } = event.shape;
@@ -404,77 +362,16 @@ export class ServedVolume implements Attachment {
     onTrouble: (trouble: string): void => this.note(`${this.name}: ${trouble}`),
   };
 
-  #onRefused(reactor: number, event: Extract<VolumeEvent, { kind: 'path-refused' }>): void {
-    const { index, id, code, reason } = event;
-    const record = this.#paths[index];
-    if (record === undefined) return;
-    const isNew = ![...record.refusals.values()].includes(reason);
-    record.refusals.set(reactor, reason);
-    if (!isNew) return;
-    record.history.explain(reason);
-    this.#emit({
-      event: code === 'volume-replaced' ? 'volume-replaced' : 'volume-changed',
-      device: this.name,
-      message: `${id} is not used: ${reason}. ${errorTable[code].hint}`,
-      path: this.source.pathIds[index] ?? id,
-      code,
-    });
-  }
-
-  #onPathState(index: number): void {
-    const record = this.#paths[index];
-    const path = this.source.pathIds[index];
-    if (record === undefined || path === undefined) return;
-    const wasAlive = this.#alive;
-    const state = mergedPathState(this.source.statistics, index);
-    if (state === record.history.state) return;
-    if (isLive(state)) record.reason = '';
-    record.history.change(state, momentNow(), refusalOf(record) || record.reason);
-    this.#emit({ event: 'path-state', device: this.name, message: `path ${path} is ${state}`, path, state });
-    if (wasAlive && !this.#alive) {
-      const message = `${this.name} has no path left: requests wait`;
-      this.#emit({ event: 'all-paths-down', device: this.name, message });
-    } else if (!wasAlive && this.#alive) {
-      this.#emit({ event: 'paths-back', device: this.name, message: `${this.name} has a path again` });
-    }
-  }
-
-  get #alive(): boolean {
-    return this.#paths.some(({ history }) => isLive(history.state));
-  }
-
   onAssociation(view: AssociationView): void {
-    const record = this.#paths[this.source.associations.indexOf(view.association)];
-    if (record === undefined || view.error === '') return;
-    record.reason = view.error;
-    record.history.explain(view.error);
+    this.#records.onAssociation(view);
   }
 
   onFenced(association: number, epoch: number, how: FenceKind): void {
-    const index = this.source.associations.indexOf(association);
-    const path = this.source.pathIds[index];
-    if (path === undefined || how === 'nothing-in-doubt' || (this.#fenced.get(association) ?? 0) >= epoch) return;
-    this.#fenced.set(association, epoch);
-    const message = `the controller lost on ${path} is fenced (${how}): none of its writes can be executed any more`;
-    this.#emit({ event: 'fence', device: this.name, message, path });
+    this.#records.onFenced(association, epoch, how);
   }
-}
-
-function isLive(state: PathState): boolean {
-  return state === 'live-optimized' || state === 'live-non-optimized';
 }
 
 function viewOfHolder(holder: DeviceHolder): HolderView {
   const { kind, name, pid } = holder;
   return pid === null ? { kind, name } : { kind, name, pid };
-}
-
-/** What is in quarantine because of one life of a controller. */
-function kept(
-  quarantine: readonly QuarantineEntry[],
-  controller: number,
-  epoch: number,
-): Pick<FenceView, 'ranges' | 'bytes'> {
-  const entries = quarantine.filter((entry) => entry.controller === controller && entry.epoch === epoch);
-  return { ranges: entries.length, bytes: entries.reduce((sum, { length }) => sum + length, 0) };
 }

@@ -131,7 +131,7 @@ export function deviceDelays(
   source: OpenSource,
   associations: ReadonlyMap<number, AssociationView>,
 ): DeviceDelays | null {
-  const view = associations.get(source.associations[0] ?? -1);
+  const view = associations.get(source.paths.list[0]?.association ?? -1);
   if (view === undefined) return null;
   const { keepAliveAsked, ioTimeout, abortGrace, tcpUserTimeout, reconnectFirst, reconnectLongest } = view.delays;
   return { keepAlive: keepAliveAsked, ioTimeout, abortGrace, tcpUserTimeout, reconnectFirst, reconnectLongest };
@@ -151,17 +151,17 @@ export function refusalOf(remark: Pick<PathRemarks, 'refusals'> | undefined): st
   return reason ?? '';
 }
 
-/** @param now what the clock of the lead shows */
+/** @param remarks in the order of the paths @param now what the clock of the lead shows */
 export function pathViews(
   source: OpenSource,
   remarks: readonly PathRemarks[],
   associations: ReadonlyMap<number, AssociationView>,
   now: number,
 ): PathView[] {
-  return source.pathIds.map((id, index) => {
-    const view = associations.get(source.associations[index] ?? -1);
+  return source.paths.list.map(({ id, index, association }, place) => {
+    const view = associations.get(association);
     const state = mergedPathState(source.statistics, index);
-    const remark = remarks[index];
+    const remark = remarks[place];
     const carries = pathStates[state].carries !== 0;
     return {
       id,

@@ -23,8 +23,10 @@ function count(reactor: DeviceStatistics, path: number, operation: Op, took: num
 }
 
 function view(reactors: readonly DeviceStatistics[]): ReturnType<typeof viewStatistics> {
-  const histories = pathIds.map(() => new PathHistory('live-optimized', { date: 0, clock: 0 }));
-  return viewStatistics(reactors, pathIds, histories, { date: 1000, clock: 1000 });
+  const paths = pathIds.map((id, index) => {
+    return { id, index, history: new PathHistory('live-optimized', { date: 0, clock: 0 }) };
+  });
+  return viewStatistics(reactors, paths, { date: 1000, clock: 1000 });
 }
 
 test('reactors are added up: latencies of each path, and how commands failed there, by name', () => {

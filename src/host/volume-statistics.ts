@@ -17,8 +17,7 @@ type Reactors = readonly DeviceStatistics[];
 
 export function viewStatistics(
   reactors: Reactors,
-  pathIds: readonly string[],
-  histories: readonly PathHistory[],
+  paths: readonly { readonly index: number; readonly id: string; readonly history: PathHistory }[],
   now: Moment,
 ): StatisticsView {
   const { held, everHeld, heldSum, heldMax, gated, everGated, gatedSum, gatedMax } = deviceCounter;
@@ -32,10 +31,10 @@ export function viewStatistics(
       quarantine: wait(reactors, gated, everGated, gatedSum, gatedMax),
       held: wait(reactors, held, everHeld, heldSum, heldMax),
     },
-    paths: histories.map((history, index) => {
+    paths: paths.map(({ id, index, history }) => {
       const base = DeviceStatistics.pathBase(index);
       return {
-        id: pathIds[index] ?? '',
+        id,
         latency: latencies(reactors, base + pathLatencies.reads, base + pathLatencies.writes),
         outcomes: outcomes(reactors, base + pathOutcomes),
         history: history.view(now),
