@@ -86,6 +86,11 @@ export class Load implements Completer {
     this.#idle.push(...this.slots);
   }
 
+  /** As many as the device has now, on this reactor. */
+  get blocks(): number {
+    return this.#reactor.device.geometry.sizeBytes / this.#context.scenario.load.blockBytes;
+  }
+
   get busy(): boolean {
     return this.#idle.length < this.slots.length || this.#again.length > 0;
   }
@@ -146,7 +151,8 @@ export class Load implements Completer {
 
   #draw(): void {
     const { random, scenario } = this.#context;
-    const { blocks, largest, hot, reads, flushes, discards, zeroes } = scenario.load;
+    const { largest, hot, reads, flushes, discards, zeroes } = scenario.load;
+    const { blocks } = this;
     const count = 1 + random.below(largest);
     const first = random.below(2) === 0 ? random.below(hot) : random.below(blocks);
     const block = Math.min(first, blocks - count);

@@ -15,7 +15,7 @@ import { Finding, type FindingKind } from './finding.ts';
 import { type HostEnd, HostLives } from './host-lives.ts';
 import type { Issued } from './issued.ts';
 import type { LoadContext } from './load.ts';
-import { mostBlocks, type Scenario } from './scenario.ts';
+import { blocksInTheEnd, mostBlocks, mostGrowth, type Scenario } from './scenario.ts';
 import { SimArray } from './sim-array.ts';
 import type { SimHost } from './sim-host.ts';
 import { Story } from './story.ts';
@@ -45,9 +45,13 @@ export interface RunResult {
 /** What of the contract is held against the host, all of it: see checker.ts. */
 const promises = { strictErrors: true, strictFlushes: true };
 
+/** How long a device may take to become what its volume is, once nothing is wrong any more. Milliseconds. */
+const longestFollowing = 60_000;
+const followingStep = 20;
+
 /** Reused by all runs of this process, one after the other. */
 let lives: HostLives | null = null;
-const checker = new Checker(mostBlocks, () => lives?.oldestRead ?? Number.POSITIVE_INFINITY);
+const checker = new Checker(mostBlocks * mostGrowth, () => lives?.oldestRead ?? Number.POSITIVE_INFINITY);
 
 /** Plays it. Never throws for what is wrong with the code under test. */
 export async function run(scenario: Scenario): Promise<RunResult> {
@@ -69,13 +73,13 @@ class Run implements Stand {
 
   constructor(scenario: Scenario) {
     this.scenario = scenario;
-    const { seed, load, host, array } = scenario;
+    const { seed, host, array } = scenario;
     this.#world = new World({ seed });
     this.#story = new Story(() => this.#world.now);
     this.clock = this.#world.io('weather', 4096);
     this.array = new SimArray(this.#world, scenario);
     const volatileCache = array.volatileCache && !host.sharedCache;
-    checker.begin({ blocks: load.blocks, volatileCache, ...promises });
+    checker.begin({ blocks: blocksInTheEnd(scenario), volatileCache, ...promises });
     this.#context = {
       scenario,
       checker,
@@ -182,6 +186,22 @@ class Run implements Stand {
     for (const load of this.#lives.loads) load.stop();
     this.#watch.calm();
     await this.#idle();
+    await this.#follow();
+  }
+
+  /** Every reactor's device has to become what the volume is. */
+  async #follow(): Promise<void> {
+    const { sizeBytes } = this.array.volume;
+    for (let waited = 0; waited < longestFollowing; waited += followingStep) {
+      const served = this.host.devices.slice(0, this.host.served);
+      const isOne = served.every(({ geometry }) => geometry.sizeBytes === sizeBytes && !geometry.readOnly);
+      if (isOne && served.length > 0) return;
+      await this.clock.sleep(followingStep);
+    }
+    const shapes = this.host.devices.map(
+      ({ geometry: { sizeBytes: size, readOnly } }) => `${size}${readOnly ? ' r' : ''}`,
+    );
+    throw new Finding('liveness', `the volume has ${sizeBytes} bytes, the devices stay at ${shapes.join(', ')}`);
   }
 
   async #idle(): Promise<void> {
@@ -189,9 +209,10 @@ class Run implements Stand {
   }
 
   async #readBack(): Promise<void> {
-    const { blocks, largest } = this.scenario.load;
+    const { largest } = this.scenario.load;
     this.note('every block is read back');
     for (const load of this.#lives.loads) {
+      const { blocks } = load;
       for (let block = 0; block < blocks; block += largest) {
         load.readBack(block, Math.min(largest, blocks - block));
         await this.#idle();

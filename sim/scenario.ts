@@ -77,6 +77,13 @@ export interface Scenario {
 }
 
 export const mostBlocks = 192;
+/** So many times as large as it was at first a volume may become. */
+export const mostGrowth = 2;
+
+/** Blocks that the volume may have at the end of the run. */
+export function blocksInTheEnd({ load, weather }: Pick<Scenario, 'load' | 'weather'>): number {
+  return weather.some(({ kind }) => kind === 'grow') ? load.blocks * mostGrowth : load.blocks;
+}
 
 function pick<T>(random: Random, choices: readonly T[]): T {
   return choices[random.below(choices.length)]!;

@@ -37,6 +37,8 @@ replace(
 export class SimArray {
   array: EmbeddedArray;
   io: SimIo;
+  /** That the volume has; it only grows. */
+  blocks: number;
   ghostsMade = 0;
   ghostsExecuted = 0;
   readonly #world: World;
@@ -53,6 +55,7 @@ export class SimArray {
   constructor(world: World, scenario: Scenario) {
     this.#world = world;
     this.#scenario = scenario;
+    this.blocks = scenario.load.blocks;
     this.io = world.io('array', arrayBytes);
     this.array = this.#make();
     this.#died = this.io.deferred<void>();
@@ -93,8 +96,8 @@ export class SimArray {
 
   get volume(): VolumeConfig {
     const { load, array } = this.#scenario;
-    const { blocks, blockBytes } = load;
-    return { nsid: 1, name: 'one', sizeBytes: blocks * blockBytes, blockBytes, deallocate: array.deallocate };
+    const { blockBytes } = load;
+    return { nsid: 1, name: 'one', sizeBytes: this.blocks * blockBytes, blockBytes, deallocate: array.deallocate };
   }
 
   #make(): EmbeddedArray {

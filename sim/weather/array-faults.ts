@@ -1,5 +1,6 @@
 /** What happens to the array as a whole and to its volumes. */
 import { status } from '../../src/block/status.ts';
+import { mostGrowth } from '../scenario.ts';
 import { type Fault, type FaultCall } from './stand.ts';
 
 /** Between two looks whether the host has noticed, and how long it may take. Milliseconds. */
@@ -83,10 +84,13 @@ export const readOnly: Fault = async ({ stand, duration }) => {
   });
 };
 
+/** The load uses what is new as soon as its own reactor's device has it. */
 export const grow: Fault = async ({ stand, random }) => {
   await stand.array.exclusively(async (array) => {
-    const { sizeBytes } = stand.array.volume;
-    stand.note('the volume grows');
-    array.faults.resizeVolume(1, sizeBytes + sizeBytes * random.below(2));
+    const { load } = stand.scenario;
+    const left = load.blocks * mostGrowth - stand.array.blocks;
+    stand.array.blocks += random.below(2) === 0 ? left : random.below(left + 1);
+    stand.note(`the volume grows to ${stand.array.blocks} blocks`);
+    array.faults.resizeVolume(1, stand.array.volume.sizeBytes);
   });
 };
