@@ -82,7 +82,7 @@ describe('a command that hangs', () => {
       const lost = writes(fabric, 2);
       await fabric.ended(reactor, lost);
       const took = world.now - before;
-      assert.ok(took >= 2000 && took < 2700, `${took} ms`);
+      assert.ok(took >= 1250 && took < 1700, `${took} ms`);
       for (const part of lost) {
         assert.equal(part.outcome, outcome.timedOut);
         assert.notEqual(part.verdict & verdict.mayStillExecute, 0);
@@ -98,7 +98,7 @@ describe('a command that hangs', () => {
       const { reactor, world, array } = fabric;
       const association = await fabric.live(1, quick);
       // It was executed, so that there is nothing to abort; and it is answered within the grace.
-      array.faults.delayAnswers(1, 1600);
+      array.faults.delayAnswers(1, 1150);
       const [late] = writes(fabric, 1);
       assert.ok(late !== undefined);
       await fabric.ended(reactor, [late]);

@@ -70,13 +70,15 @@ const doubtIntervalMs = 100;
 
 /**
  * What a command has left after the I/O timeout, to be called back. It takes a round trip over the admin queue and one over
- * the command's own, in an array that may be busy: 2 s are plenty, and next to the timeout before them they are little.
+ * the command's own, in an array that may be busy: 2 s are plenty. Whoever asked for a short timeout wants to know soon
+ * whether the controller answers anybody: then it is a part of that.
  */
 const longestGraceMs = 2_000;
+const gracePart = 1 / 4;
 
 /** What a command has left after this I/O timeout, milliseconds. */
 export function abortGrace(timeoutMs: number): number {
-  return Math.min(timeoutMs, longestGraceMs);
+  return Math.min(timeoutMs * gracePart, longestGraceMs);
 }
 
 const purpose = { part: 0, connect: 1 } as const;
