@@ -4,6 +4,7 @@ import { failover } from './failover.ts';
 import { footprint } from './footprint.ts';
 import { initiator } from './initiator.ts';
 import { kernelDevice } from './kernel-device.ts';
+import { manyVolumes } from './many-volumes.ts';
 import { wholeWay } from './whole-way.ts';
 
-export const allCases: readonly BenchCase[] = [kernelDevice, initiator, wholeWay, failover, footprint];
+export const allCases: readonly BenchCase[] = [kernelDevice, initiator, wholeWay, failover, footprint, manyVolumes];

@@ -1,11 +1,11 @@
 /** Memory and time: resident size after start, for each volume and path; time from start to a usable device. */
-import fs from 'node:fs';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { BenchCase, CaseReport, TitledTable } from '../case.ts';
 import { fillDevice } from '../fio.ts';
+import { type Resident, resident } from '../process-memory.ts';
 import type { Rig } from '../rig.ts';
 import { namePrefix } from '../leftovers.ts';
 import { Subject } from '../subject-client.ts';
@@ -18,19 +18,6 @@ const paths = 4;
 const entry = fileURLToPath(new URL('../../../bin/causeway.js', import.meta.url));
 /** A demonstration is up long before, or it never will be. Milliseconds. */
 const readyMilliseconds = 60_000;
-
-interface Resident {
-  /** Program files that are mapped count as well; most of it is Node itself. */
-  readonly all: number;
-  readonly anonymous: number;
-}
-
-function resident(pid: number): Resident {
-  const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-  const field = (name: string): number =>
-    Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) * 1024;
-  return { all: field('VmRSS'), anonymous: field('RssAnon') };
-}
 
 /** An array with several volumes; returns what leads to each, over so many of its ports. */
 async function manyVolumes(rig: Rig): Promise<(volume: number, count: number) => string> {

@@ -96,6 +96,13 @@ export class CausewayHost implements Host {
     return [...this.#volumes.values()];
   }
 
+  /** Payload memory of all kernel devices, bytes. */
+  get payloadTaken(): number {
+    let taken = 0;
+    for (const { payloadBytes } of this.#volumes.values()) taken += payloadBytes;
+    return taken;
+  }
+
   newDevice(): number {
     const device = this.#nextDevice;
     this.#nextDevice += 1;

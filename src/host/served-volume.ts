@@ -80,11 +80,8 @@ export class ServedVolume implements Attachment {
     if (kind !== 'none') {
       const geometry = reshaped(this.source.geometry, made.sizeBytes, made.readOnly);
       const queues = this.source.reactors;
-      const taken = this.#host.attachments.reduce(
-        (sum, each) => sum + (each === this ? 0 : each.view().payloadBytes),
-        0,
-      );
-      const payload = planPayload(this.#host.payloadBudget - taken, Math.max(queues, mostQueues()));
+      const left = this.#host.payloadBudget - this.#host.payloadTaken;
+      const payload = planPayload(left, Math.max(queues, mostQueues()));
       const kernelHost: KernelHost = {
         reactors: queues,
         serve: (reactor, plan) => {
@@ -147,6 +144,11 @@ export class ServedVolume implements Attachment {
       history: this.#records.of(path).history,
     }));
     return viewStatistics(statistics, seen, momentNow());
+  }
+
+  /** Payload memory of its kernel device, bytes. */
+  get payloadBytes(): number {
+    return this.#payloadBytes;
   }
 
   get path(): string {
