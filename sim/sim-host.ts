@@ -297,7 +297,7 @@ export class SimHost {
     await this.lead.release(this.lease);
     const { store } = this.#place;
     const isEmpty = sharedIn(store.memory, this.reactors.length).gate.entries().length === 0;
-    store.leave(this.record?.left(isEmpty) ?? null);
+    store.leave(this.record?.left(isEmpty, false) ?? null);
     this.kill();
   }
 }

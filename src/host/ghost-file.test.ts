@@ -66,6 +66,27 @@ describe('what an earlier program left', () => {
     }
   });
 
+  it('is, after a detach, a flush that has to tell if a cache that lives on holds something', () => {
+    for (const livesOn of [true, false]) {
+      for (const isDirty of [true, false]) {
+        const options = volume();
+        const file = new GhostFile(options);
+        const { ledger } = sharedIn(mapGate(options.path, options.reactors).memory, options.reactors);
+        ledger.began(0, 1);
+        ledger.entered(0, 1);
+        if (!isDirty) ledger.flushed(0, ledger.mark(0), 1);
+        file.close(livesOn);
+        assert.equal(fs.existsSync(options.path), livesOn && isDirty);
+        sweepGhostFiles(folder, options.bootId, options.uptime() + 10 * bound);
+        const next = new GhostFile(options);
+        assert.deepEqual(next.heritage.ranges, []);
+        assert.equal(next.heritage.isUncovered, livesOn && isDirty);
+        next.close();
+        assert.ok(!fs.existsSync(options.path));
+      }
+    }
+  });
+
   it('is the whole volume for the rest of the time where the host started anew just now', () => {
     const file = new GhostFile(volume({ uptime: () => 20_000 }));
     assert.deepEqual(file.heritage, {

@@ -4,10 +4,16 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { GhostGate } from '../multipath/ghost-gate.ts';
 import type { QuarantineEntry } from '../multipath/quarantine.ts';
 import { type Mapping, mapGate } from './gate-mapping.ts';
-import { GhostRecord, type Heritage, isRecordOver, type RecordOptions, sharedIn } from './ghost-record.ts';
+import {
+  GhostRecord,
+  type Heritage,
+  isRecordOver,
+  type RecordOptions,
+  sharedIn,
+  type SharedParts,
+} from './ghost-record.ts';
 import { ifUnclaimed } from './identity-claim.ts';
 
 export interface GhostFileOptions extends RecordOptions {
@@ -20,7 +26,7 @@ export class GhostFile {
   readonly #options: GhostFileOptions;
   readonly #record: GhostRecord;
   readonly #mapping: Mapping;
-  readonly #gate: GhostGate;
+  readonly #shared: SharedParts;
   #closed = false;
   #timer: NodeJS.Timeout | null = null;
   #fenced = (): void => {};
@@ -32,7 +38,7 @@ export class GhostFile {
     this.#record = new GhostRecord(options, { now: () => performance.now(), uptime }, read(file));
     writeNew(file, this.#record.image());
     this.#mapping = mapGate(file, reactors);
-    this.#gate = sharedIn(this.#mapping.memory, reactors).gate;
+    this.#shared = sharedIn(this.#mapping.memory, reactors);
   }
 
   get path(): string {
@@ -44,7 +50,7 @@ export class GhostFile {
   }
 
   entries(): QuarantineEntry[] {
-    return this.#closed ? [] : this.#gate.entries();
+    return this.#closed ? [] : this.#shared.gate.entries();
   }
 
   /** Milliseconds until what an earlier program left can not come any more. */
@@ -75,11 +81,12 @@ export class GhostFile {
     this.#timer = null;
   }
 
-  /** The reactors have let go of it: nothing is under way. */
-  close(): void {
+  /** The reactors have let go of it: nothing is under way. @param livesOn some controller of the volume does, for others */
+  close(livesOn = false): void {
     if (this.#closed) return;
     this.end();
-    const header = this.#record.left(this.entries().length === 0);
+    const isUncovered = livesOn && this.#shared.ledger.isUncovered;
+    const header = this.#record.left(this.entries().length === 0, isUncovered);
     this.#closed = true;
     this.#mapping.unmap();
     if (header === null) fs.rmSync(this.path, { force: true });

@@ -60,6 +60,8 @@ interface Header {
   readonly boundMs: number;
   /** Left in order: nothing can come any more when the host has been up this long, milliseconds. */
   readonly until: number | null;
+  /** Left in order, but controllers that other volumes go on using hold in their caches what no flush has covered. */
+  readonly isUncovered: boolean;
 }
 
 export interface RecordOptions {
@@ -124,7 +126,7 @@ export class GhostRecord {
     if (ranges.length > 0) lives.inherit(controller, epoch, left);
     if (isUncovered) ledger.inherit();
     const bytes = new Uint8Array(sharedOffset + memory.byteLength);
-    bytes.set(headerBytes({ bootId, reactors, boundMs: Math.max(boundMs, keepMs), until: null }));
+    bytes.set(headerBytes({ bootId, reactors, boundMs: Math.max(boundMs, keepMs), until: null, isUncovered: false }));
     bytes.set(new Uint8Array(memory), sharedOffset);
     return bytes;
   }
@@ -148,20 +150,25 @@ export class GhostRecord {
     return this.#isKept ? Math.max(0, this.#dueAt - this.#clock.now()) : 0;
   }
 
-  /** After a detach in order: the header that is left, or null if the file is to go. */
-  left(isEmpty: boolean): Uint8Array | null {
-    if (isEmpty) return null;
+  /**
+   * After a detach in order: the header that is left, or null if the file is to go.
+   * @param isEmpty nothing is in quarantine
+   * @param isUncovered something acknowledged lies in the cache of a controller that lives on. One that was shut down has
+   * written it out
+   */
+  left(isEmpty: boolean, isUncovered: boolean): Uint8Array | null {
+    if (isEmpty && !isUncovered) return null;
     const { bootId, reactors, boundMs } = this.#options;
     // What was inherited may have to be kept for longer than what was lost here.
     const left = Math.max(boundMs, this.#dueAt - this.#clock.now());
-    return headerBytes({ bootId, reactors, boundMs: left, until: this.#clock.uptime() + left });
+    return headerBytes({ bootId, reactors, boundMs: left, until: this.#clock.uptime() + left, isUncovered });
   }
 }
 
 /** The file was left in order by a program of this boot, and its time is over. */
 export function isRecordOver(file: Uint8Array, bootId: string, uptime: number): boolean {
   const header = parseHeader(file);
-  return header?.bootId === bootId && header.until !== null && header.until <= uptime;
+  return header?.bootId === bootId && header.until !== null && header.until <= uptime && !header.isUncovered;
 }
 
 function findHeritage(options: RecordOptions, uptime: number, found: Uint8Array | null): Heritage {
@@ -180,7 +187,7 @@ function findHeritage(options: RecordOptions, uptime: number, found: Uint8Array 
   // Copied to the start of a buffer of its own: numbers lie where they may lie.
   const memory = new Uint8Array(found.subarray(sharedOffset)).buffer;
   const { gate, ledger, lives } = sharedIn(memory, header.reactors);
-  const isUncovered = header.until === null && ledger.isUncovered;
+  const isUncovered = header.until === null ? ledger.isUncovered : header.isUncovered;
   const longest = Math.max(boundMs, header.boundMs);
   const keepMs = header.until === null ? longest : Math.min(longest, header.until - uptime);
   const left = gate.remains();
@@ -204,7 +211,10 @@ function parseHeader(bytes: Uint8Array): Header | null {
   if (fields.get('version') !== version || typeof bootId !== 'string' || bootId === '') return null;
   if (typeof reactors !== 'number' || !Number.isInteger(reactors) || reactors < 1 || reactors > 1024) return null;
   if (until !== null && (typeof until !== 'number' || !Number.isFinite(until))) return null;
-  return bytes.length === sharedOffset + sharedBytes(reactors) ? { bootId, reactors, boundMs, until } : null;
+  const isUncovered = fields.get('isUncovered') === true;
+  return bytes.length === sharedOffset + sharedBytes(reactors)
+    ? { bootId, reactors, boundMs, until, isUncovered }
+    : null;
 }
 
 function headerBytes(header: Header): Uint8Array {

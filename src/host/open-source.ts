@@ -288,8 +288,8 @@ export async function closeSource(host: CausewayHost, source: OpenSource): Promi
   if (source.kind !== 'alias') source.ghosts?.end();
   await host.callAll('device.close', () => source.device);
   if (source.kind === 'alias') return;
-  if (source.lease !== null) await host.lead.call('volume.release', source.lease);
+  const livesOn = source.lease !== null && (await host.lead.call<boolean>('volume.release', source.lease));
   host.offBridge(source.device);
-  source.ghosts?.close();
+  source.ghosts?.close(livesOn);
   source.claim.release();
 }

@@ -170,15 +170,17 @@ export class VolumeLead implements AssociationListener {
     }
   }
 
-  /** The volume is gone from all reactors: what it alone had is closed. */
-  async release(number: number): Promise<void> {
+  /** The volume is gone from all reactors: what it alone had is closed. True: some of what it had lives on, for others. */
+  async release(number: number): Promise<boolean> {
     const lease = defined(this.#leases.get(number), 'a lease is given back twice');
     this.#leases.delete(number);
     const ending = [...lease].map(async ([association, nsids]) => {
       await this.#associations.release(association, nsids);
-      if (this.#associations.get(association) === undefined) this.#namespaces.delete(association);
+      const livesOn = this.#associations.get(association) !== undefined;
+      if (!livesOn) this.#namespaces.delete(association);
+      return livesOn;
     });
-    await Promise.all(ending);
+    return (await Promise.all(ending)).includes(true);
   }
 
   /** Has them reset over the volume's own controllers. True: none of them can execute anything any more. */
