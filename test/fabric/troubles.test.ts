@@ -207,8 +207,18 @@ describe('connections', needs, () => {
           .map(userTimeoutOf);
       const both = 4 * (1 + it.host.reactors.length);
       assert.deepEqual(timeouts(), new Array(both).fill(3210));
-      await it.array.fault('cutPort', [1]);
+      const { delays, paths } = it.volume.view();
+      assert.equal(delays?.tcpUserTimeout, 3210);
+      assert.deepEqual(
+        paths.map((path) => [path.delays.keepAlive, path.delays.isFenceAssumed, path.delays.nextAttempt]),
+        paths.map(() => [15_000, true, -1]),
+      );
+      await it.array.fault('closePort', [1]);
       await it.until(5_000, 'the loss of the path', () => losses(it) === 1);
+      const untilNext = (): number => it.volume.view().paths[0]?.delays.nextAttempt ?? -1;
+      await it.until(5_000, 'the wait for the next attempt', () => untilNext() > 0);
+      assert(untilNext() <= 5000, `${untilNext()} ms until the next attempt`);
+      await it.array.fault('openPort', [1]);
       await it.until(10_000, 'all paths', () => livePorts(it).length === 4);
       assert.deepEqual(timeouts(), new Array(both).fill(3210));
     }));

@@ -35,9 +35,9 @@ export type CompleteOptions = Required<Omit<AssociationOptions, 'nsids'>>;
  * Who notices what, and in which order. A peer that vanished (a cable, a switch, a machine without power) acknowledges
  * nothing: TCP_USER_TIMEOUT ends the connection 5 s after the first byte that it does not acknowledge. By then TCP has sent
  * it four times (0.2, 0.6, 1.4 and 3 s later), which outlasts a switch or bond that fails over, and still the loss is known
- * well before the keep-alive timeout of 15 s. A peer whose kernel acknowledges everything while nobody reads it is not
- * noticed by that: a keep-alive, sent every 5 s, goes without an answer for 10 s. One command that hangs while the others
- * are answered has 30 s, as long as a host may take to ask a disk again.
+ * well before the keep-alive timeout of 15 s. It takes no longer where the peer's kernel acknowledges but its window stays
+ * shut, because nobody reads there. While the window is open such a peer is not noticed by TCP, but by its keep-alive, sent
+ * every 5 s, which goes without an answer for 10 s. One command that hangs while the others are answered has 30 s, as long as a host may take to ask a disk again.
  */
 export const associationDefaults = {
   digests: 0,
