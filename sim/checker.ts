@@ -11,14 +11,17 @@
  *    value that a read has shown excludes every other write that was acknowledged before that read was issued.
  * 4. A write that was answered with an error may have happened, may not, or may happen later, until another write that
  *    was issued after that answer is acknowledged: the host orders overlapping writes behind what it left in doubt.
- *    Whether it does so is `strictErrors`; without it such a write is possible for ever.
+ *    Whether it does so is `strictErrors`; without it such a write is possible for ever. The same holds for a write that
+ *    was under way when the host died and that nobody hands out again: it failed at that moment. One that is handed out
+ *    again is the same write, under way all the time.
  * 5. Write-zeroes writes zeroes. A discard may write zeroes, or nothing; it covers nothing that was there before.
  * 6. Without a volatile cache an acknowledged write is durable. With one, what was covered stays possible, but only
  *    when a cache was really lost, until a flush that was issued after the acknowledgement of the covering write has
  *    succeeded. A flush that failed says that what was acknowledged before its end may be lost, then or later, whatever
  *    flushes say that end after it: only what is written after it counts again. With `strictFlushes` that holds for
  *    flushes that were issued after it had failed: one that was under way together with it has to fail as well, because
- *    whoever issued it hears of no other.
+ *    whoever issued it hears of no other. A flush that is handed out again after the host died counts as issued only
+ *    then: it may hear of nothing if another one told of the loss in between.
  *
  * Memory is fixed: a table of entries for each block, made once and used for any number of runs.
  */

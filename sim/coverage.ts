@@ -44,6 +44,8 @@ const heritageRows = [
   'the whole volume, of a torn file',
   'the whole volume, after a start of the machine',
   'a flush has to tell',
+  'over by resets',
+  'over by time',
 ] as const;
 
 const tables = {
@@ -138,6 +140,11 @@ export class Coverage {
     const row = { killed: 1, detached: 2, 'file-torn': 3, 'powered-off': 4 }[how];
     this.count(tables.heritage, ranges.length === 0 ? 0 : row);
     if (isUncovered) this.count(tables.heritage, 5);
+  }
+
+  /** What an earlier life left can not come any more: every controller that might have had it was reset, or by time. */
+  heritageOver(byResets: boolean): void {
+    this.count(tables.heritage, byResets ? 6 : 7);
   }
 
   /** Looks at every part that comes back to `device`, before the device does. */

@@ -87,19 +87,16 @@ export class HostLives {
   /** Tries until it is attached; false if the life ended before. */
   async #attach(mine: number, before: HostEnd): Promise<boolean> {
     const { clock, random } = this.#place;
-    for (;;) {
-      const host = new SimHost(this.#place, this.#listener);
-      this.host = host;
+    const host = new SimHost(this.#place, this.#listener);
+    this.host = host;
+    while (!host.attached) {
       try {
         await host.whileAlive(() => host.attach());
       } catch (error) {
         if (!(error instanceof CausewayError) || error.code === 'assertion') throw error;
         this.#listener.note(`the volume can not be attached: ${error.message}`);
-        host.kill();
+        await clock.sleep(attemptPause * random.float());
       }
-      if (mine !== this.#ends) return false;
-      if (!host.dead) break;
-      await clock.sleep(attemptPause * random.float());
       if (mine !== this.#ends) return false;
     }
     this.#serve(before);

@@ -112,6 +112,7 @@ class Run implements Stand {
       finding = error instanceof Finding ? error : crash(error);
     }
     lives = null;
+    this.#world.end();
     const { requests, failures } = this.#context;
     const block = finding?.block ?? -1;
     return {
@@ -292,6 +293,11 @@ class Run implements Stand {
     this.#watch.allow(heritage.keepMs);
     const what = `${heritage.ranges.length} ranges in quarantine for ${heritage.keepMs.toFixed(0)} ms`;
     this.note(`the volume is attached again: ${what}${heritage.isUncovered ? ', and a loss to tell of' : ''}`);
+  }
+
+  onHeritageOver(byResets: boolean): void {
+    this.#coverage.heritageOver(byResets);
+    this.note(`what the earlier program left can not come any more, by ${byResets ? 'resets' : 'time'}`);
   }
 
   // Stand

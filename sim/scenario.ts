@@ -66,6 +66,8 @@ export interface Scenario {
   readonly seed: number;
   readonly ports: number;
   readonly ghosts: readonly GhostPlan[];
+  /** Writes are lost again and again, and every port makes ghosts of them. */
+  readonly ghostSeason: boolean;
   readonly array: ArrayPlan;
   readonly host: HostPlan;
   readonly load: LoadPlan;
@@ -163,36 +165,65 @@ const noQuiesceTime = 1;
  * An array may execute a write until it has noticed the loss and CQT is over. Where it reports none nothing is promised,
  * and the time that the host assumes is what it keeps.
  */
-function drawGhosts(random: Random, ports: number, array: ArrayPlan, host: HostPlan): GhostPlan[] {
+function drawGhosts(random: Random, ports: number, array: ArrayPlan, host: HostPlan, season: boolean): GhostPlan[] {
   const longest = array.cqt === 0 ? host.quiesceMs : array.cqt === noQuiesceTime ? 0 : array.cqt;
   return Array.from({ length: ports }, (_unused, index) => ({
     portid: index + 1,
-    milliseconds: random.below(6) === 0 ? null : Math.floor(longest * random.float()),
+    milliseconds: random.below(6) === 0 && !season ? null : Math.floor(longest * random.float()),
     onReset: random.below(2) === 0 ? 'drop' : 'run',
   }));
 }
 
+interface Base {
+  readonly array: ArrayPlan;
+  readonly host: HostPlan;
+  readonly load: LoadPlan;
+}
+
+/**
+ * A ghost season: many writes at once in few places, held back and lost again and again over connections that come back
+ * soon, and fences that do not take long, so that the next ones can be written and lost.
+ */
+function inSeason(random: Random, { array, host, load }: Base): Base {
+  const blocks = 64;
+  return {
+    array: { ...array, cqt: pick(random, [200, 500, 1000]), kas: 100, tbkas: false, maxQueueEntries: 128 },
+    host: { ...host, katoMs: 500, queueDepth: 128, policy: { ...host.policy, noPathRetry: -1, fastIoFail: -1 } },
+    load: { ...load, blocks, depth: 32, burst: 60, pause: 50, reads: 25, flushes: 1, hot: pick(random, [8, 32]) },
+  };
+}
+
+/** One run in so many is a ghost season. */
+const seasonOdds = 8;
+
 /** Draws it. Each part has a generator of its own, so that a change of one leaves the others as they were. */
 export function drawScenario(seed: number): Scenario {
   const random = (part: number): Random => new Random(seed * 16 + part);
-  const array = drawArray(random(1));
-  const drawn = drawHost(random(2), random(7), array.volatileCache);
-  const load = drawLoad(random(3));
+  const season = random(9);
+  const ghostSeason = season.below(seasonOdds) === 0;
   const shape = random(4);
   const ports = pick(shape, [1, 2, 2, 3, 4, 6]);
-  const spared = ports > 1 && shape.below(3) === 0;
-  const duration = pick(shape, [3000, 6000, 12_000]);
+  const spared = ports > 1 && shape.below(3) === 0 && !ghostSeason;
+  const duration = ghostSeason ? 6000 : pick(shape, [3000, 6000, 12_000]);
+  const anyArray = drawArray(random(1));
+  const drawn = drawHost(random(2), random(7), anyArray.volatileCache);
   // Where no request may fail, nothing may be given up either.
   const fastIoFail = spared ? -1 : pick(random(8), [-1, -1, -1, 0, 300, 2000]);
-  const host = { ...drawn, policy: { ...drawn.policy, fastIoFail } };
+  const usual: Base = {
+    array: anyArray,
+    host: { ...drawn, policy: { ...drawn.policy, fastIoFail } },
+    load: drawLoad(random(3)),
+  };
+  const { array, host, load } = ghostSeason ? inSeason(season, usual) : usual;
   const weather = drawWeather(random(5), {
     ports,
     spared,
     duration,
     volatileCache: array.volatileCache && !host.sharedCache,
+    ghostSeason,
   });
-  const ghosts = drawGhosts(random(6), ports, array, host);
-  return { seed, ports, ghosts, array, host, load, spared, duration, weather };
+  const ghosts = drawGhosts(random(6), ports, array, host, ghostSeason);
+  return { seed, ports, ghosts, ghostSeason, array, host, load, spared, duration, weather };
 }
 
 function text(plan: object): string {
@@ -203,11 +234,11 @@ function text(plan: object): string {
 
 /** In a few lines, for people. */
 export function describeScenario(scenario: Scenario): string[] {
-  const { seed, ports, ghosts, array, host, load, spared, duration } = scenario;
+  const { seed, ports, ghosts, ghostSeason, array, host, load, spared, duration } = scenario;
   return [
     `seed ${seed}: ${ports} ports${spared ? ', port 1 spared' : ''}, ${duration} ms of weather`,
     `array: ${text(array)}`,
-    `ghosts: ${ghosts.map((one) => (one.milliseconds === null ? 'none' : `${one.milliseconds} ms`)).join(', ')}`,
+    `ghosts${ghostSeason ? ', in season' : ''}: ${ghosts.map((one) => (one.milliseconds === null ? 'none' : `${one.milliseconds} ms`)).join(', ')}`,
     `host: ${text(host)}`,
     `load: ${text(load)}`,
     `faults planned: ${scenario.weather.map((fault) => `${fault.kind}@${fault.at.toFixed(0)}`).join(' ') || 'none'}`,

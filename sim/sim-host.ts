@@ -7,7 +7,7 @@ import { CausewayError } from '../src/base/errors.ts';
 import type { Random } from '../src/base/random.ts';
 import { type Geometry, maxTransferBytes } from '../src/block/device.ts';
 import { FabricLead } from '../src/fabric/nvme-tcp/lead.ts';
-import type { PathInfo, ToLead, ToReactor } from '../src/fabric/nvme-tcp/messages.ts';
+import type { ToLead, ToReactor } from '../src/fabric/nvme-tcp/messages.ts';
 import { FabricReactor } from '../src/fabric/nvme-tcp/reactor-side.ts';
 import { earlierProgram, GhostRecord, sharedIn } from '../src/host/ghost-record.ts';
 import { mergedPathState } from '../src/host/volume-counters.ts';
@@ -34,9 +34,14 @@ const deviceNumber = 1;
 const placingStep = 5;
 const longestPlacing = 500;
 
-export interface HostListener {
+interface VolumeListener {
   onVolumeEvent(reactor: number, event: VolumeEvent): void;
+}
+
+export interface HostListener extends VolumeListener {
   onLeadEvent(event: LeadEvent): void;
+  /** What an earlier life left can not come any more: by resets of its controllers, or by time. */
+  onHeritageOver(byResets: boolean): void;
 }
 
 /** What one life of the host leaves to the next: the rest is in its ghost file. */
@@ -57,7 +62,7 @@ export class SimReactor {
   readonly volumes: VolumeReactor;
   fabric!: FabricReactor;
 
-  constructor(index: number, io: SimIo, listener: HostListener) {
+  constructor(index: number, io: SimIo, listener: VolumeListener) {
     this.index = index;
     this.io = io;
     this.volumes = new VolumeReactor(
@@ -86,19 +91,20 @@ export class SimHost {
   dead = false;
   record: GhostRecord | null = null;
   readonly #place: HostPlace;
+  readonly #listener: HostListener;
   readonly #died: Deferred<void>;
   readonly #toReactors: ((message: ToReactor) => void)[] = [];
   readonly #kept: ReturnType<SimIo['timer']>;
 
   constructor(place: HostPlace, listener: HostListener) {
     this.#place = place;
+    this.#listener = listener;
     this.#died = place.clock.deferred<void>();
-    const heard: HostListener = {
+    const heard: VolumeListener = {
       onVolumeEvent: (reactor, event) => {
         if (event.kind === 'volume-shape') this.#spread(reactor, event.shape);
         listener.onVolumeEvent(reactor, event);
       },
-      onLeadEvent: (event) => listener.onLeadEvent(event),
     };
     for (let index = 0; index < place.scenario.host.reactors; index += 1) {
       this.reactors.push(new SimReactor(index, place.world.io(`host${index}`, reactorBytes), heard));
@@ -110,7 +116,7 @@ export class SimHost {
     });
     this.lead = new VolumeLead(first.io, this.fabricLead, (event) => listener.onLeadEvent(event));
     for (const reactor of this.reactors) this.#wire(first, reactor);
-    this.#kept = first.io.timer(() => void this.#forget());
+    this.#kept = first.io.timer(() => void this.#forget(false));
   }
 
   #wire(first: SimReactor, reactor: SimReactor): void {
@@ -147,7 +153,7 @@ export class SimHost {
       reconnectLongestMs: 1000,
     }));
     const attached = await this.lead.attach({ targets, nsid: 1, timeoutMs: 15_000 });
-    const geometry = this.#sameAsBefore(attached.info);
+    const geometry = await this.#sameAsBefore(attached);
     this.lease = attached.lease;
     this.associations = attached.associations.map((view) => view.association);
     const record = new GhostRecord(
@@ -199,11 +205,12 @@ export class SimHost {
   }
 
   /** @throws CausewayError if what stands under the address is not what was attached before */
-  #sameAsBefore(info: PathInfo): Geometry {
+  async #sameAsBefore({ info, lease }: AttachedVolume): Promise<Geometry> {
     const place = this.#place;
     place.first ??= info.identity.id;
-    if (info.identity.id !== place.first) throw new CausewayError('volume-replaced', 'it is another volume');
-    return geometryOf(info, maxTransferBytes, false);
+    if (info.identity.id === place.first) return geometryOf(info, maxTransferBytes, false);
+    await this.lead.release(lease);
+    throw new CausewayError('volume-replaced', 'it is another volume');
   }
 
   /** By way of the main thread, as `host/host.ts` does it. */
@@ -230,12 +237,13 @@ export class SimHost {
     const areReset = await this.lead.resetEarlier({ lease: this.lease, lives, withinMs });
     if (!areReset || !this.#kept.armed) return;
     this.#kept.disarm();
-    await this.#forget();
+    await this.#forget(true);
   }
 
   /** What an earlier program left can not come any more. */
-  async #forget(): Promise<void> {
+  async #forget(byResets: boolean): Promise<void> {
     this.record?.over();
+    this.#listener.onHeritageOver(byResets);
     for (const reactor of this.reactors) {
       await this.#turn(reactor);
       if (!this.attached) return;

@@ -49,7 +49,8 @@ export class Sums {
   }
 
   #ghostLines(): string[] {
-    return [...this.#ghosts].map(([mode, { made, executed }]) => {
+    const modes = [...this.#ghosts].toSorted(([one], [other]) => one.localeCompare(other));
+    return modes.map(([mode, { made, executed }]) => {
       return `ghost writes in mode ${mode}: ${made} made, ${executed} of them executed`;
     });
   }

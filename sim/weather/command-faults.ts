@@ -5,6 +5,9 @@ import { everyStatus } from '../statuses.ts';
 import { failQueued } from './host-faults.ts';
 import { anyPort, everyPort, type Fault, type FaultCall, hostOf } from './stand.ts';
 
+/** So often the host believes that a path only asks for patience (multipath/retry.ts). */
+const patience = 8;
+
 /** Writes are held by the array when their connection ends: they become ghosts, if the port makes any. */
 export const lostWrites: Fault = async (call) => {
   const { stand, random, duration } = call;
@@ -28,6 +31,31 @@ export const lostWrites: Fault = async (call) => {
   stand.burst();
   await clock.sleep(duration / 2);
   await undo();
+};
+
+/** Every port holds writes back, and most of them lose their connections, one soon after the other. */
+export const ghostStorm: Fault = async (call) => {
+  const { stand, random, duration } = call;
+  const { array, clock, network } = stand;
+  const hold = (milliseconds: number): void => {
+    for (const port of everyPort(stand)) {
+      array.withFaults((faults) => faults.delayExecution(port, { milliseconds, writesOnly: true }));
+    }
+  };
+  stand.note('every port holds writes back, and loses its connections soon');
+  hold(3000);
+  stand.burst();
+  for (const port of everyPort(stand)) {
+    await clock.sleep(1 + 25 * random.float());
+    if (random.below(4) === 0) continue;
+    stand.burst();
+    if (random.below(2) === 0) network.drop(hostOf(port));
+    else array.withFaults((faults) => faults.cutPort(port));
+  }
+  await clock.sleep(duration * random.float());
+  stand.note('no port holds writes back any more');
+  hold(0);
+  stand.burst();
 };
 
 /** As `lostWrites`, and while they wait for their fences the administrator ends them with an error. */
@@ -87,7 +115,10 @@ export const forceStatus: Fault = async (call) => {
   const row = outcomeRow(code);
   const count = 1 + random.below(2);
   stand.note(`port ${ports.join(', ')} answers the next ${count} commands with ${outcomeName(code)}`);
-  if (row.retry === 'no') stand.excuse(row.blockStatus === blockStatus.ok ? blockStatus.ioError : row.blockStatus);
+  // What asks for patience is believed in the end; a few of these faults may meet one request.
+  const isBelieved = row.retry === 'same-after-delay' && ports.length * count >= patience / 2;
+  if (row.retry === 'no' || isBelieved)
+    stand.excuse(row.blockStatus === blockStatus.ok ? blockStatus.ioError : row.blockStatus);
   for (const port of ports) stand.array.withFaults((faults) => faults.forceStatus(port, count, code));
   stand.burst();
 };

@@ -24,6 +24,7 @@ export const faults: Readonly<Record<FaultKind, Fault>> = {
   'slow-answers': port.slowAnswers,
   'slow-execution': port.slowExecution,
   'lost-writes': command.lostWrites,
+  'ghost-storm': command.ghostStorm,
   status: command.forceStatus,
   'stubborn-status': command.stubbornStatus,
   'hang-commands': command.hangCommands,

@@ -41,16 +41,25 @@ function holdWrites(call: FaultCall): () => void {
   for (const port of ports) {
     array.withFaults((faults) => faults.delayExecution(port, { milliseconds: 3000, writesOnly: true }));
   }
-  call.stand.note(`ports ${ports.join(', ')} hold writes back, and the host dies soon`);
+  call.stand.note(`ports ${ports.join(', ')} hold writes back`);
   return () => {
     for (const port of ports) array.withFaults((faults) => faults.delayExecution(port, { milliseconds: 0 }));
   };
 }
 
-/** The administrator detaches the volume and attaches it again, as at a change of the program. */
-export const restartHost: Fault = async ({ stand, random, duration }) => {
+/**
+ * The administrator detaches the volume and attaches it again, as at a change of the program; mostly just after writes
+ * were lost with a port, so that something is in quarantine then.
+ */
+export const restartHost: Fault = async (call) => {
+  const { stand, random, duration } = call;
+  const undo = random.below(4) > 0 ? holdWrites(call) : () => {};
   stand.burst();
   await stand.clock.sleep(60 * random.float());
+  const port = anyPort(call);
+  stand.note(`port ${port} cuts its connections`);
+  stand.array.withFaults((faults) => faults.cutPort(port));
+  undo();
   await stand.restartHost('detached', duration * random.float(), random);
   stand.burst();
 };

@@ -4,6 +4,8 @@ import type { Random } from '../../src/base/random.ts';
 interface KindRow {
   /** How often it is drawn, against the others. */
   readonly weight: number;
+  /** The same in a ghost season, if that is another. */
+  readonly season?: number;
   /** How long it lasts at most, milliseconds; 0 = it has no end. */
   readonly longest: number;
   /** It may touch every path at once, or make requests fail: not where a port is spared. */
@@ -27,6 +29,7 @@ export const faultKinds = {
   'slow-answers': { weight: 2, longest: 2000 },
   'slow-execution': { weight: 3, longest: 2000 },
   'lost-writes': { weight: 18, longest: 2500 },
+  'ghost-storm': { weight: 0, season: 100, longest: 200, harsh: true },
   status: { weight: 0, longest: 0 },
   'stubborn-status': { weight: 1, longest: 0, harsh: true },
   'hang-commands': { weight: 4, longest: 3000 },
@@ -43,8 +46,8 @@ export const faultKinds = {
   stall: { weight: 3, longest: 0 },
   suspend: { weight: 1, longest: 0 },
   sleep: { weight: 1, longest: 0 },
-  'crash-host': { weight: 4, longest: 1500 },
-  'restart-host': { weight: 1, longest: 500 },
+  'crash-host': { weight: 4, season: 10, longest: 1500 },
+  'restart-host': { weight: 2, longest: 500 },
   'disable-path': { weight: 3, longest: 3000 },
   selector: { weight: 1, longest: 0 },
   policy: { weight: 3, longest: 0 },
@@ -84,30 +87,38 @@ export interface WeatherTerms {
   readonly spared: boolean;
   readonly duration: number;
   readonly volatileCache: boolean;
+  /** Writes are lost again and again. */
+  readonly ghostSeason: boolean;
 }
 
 /** Milliseconds between two faults, by seed: seldom enough to recover, often enough to meet the next one in the middle. */
 const gaps: readonly number[] = [150, 400, 1000];
+/** In a ghost season: what was lost has to come back before it can be lost again. */
+const seasonGap = 250;
 /** Every run meets so many statuses, so that all rows of the table come up soon. */
 export const statusesPerRun = 6;
 
 export function drawWeather(random: Random, terms: WeatherTerms): PlannedFault[] {
-  const { spared, duration, volatileCache } = terms;
+  const { spared, duration, volatileCache, ghostSeason } = terms;
+  const weightOf = (name: FaultKind): number => {
+    const { weight, season }: KindRow = faultKinds[name];
+    return ghostSeason ? (season ?? weight) : weight;
+  };
   const allowed = faultNames.filter((name) => {
     const row: KindRow = faultKinds[name];
     return !(row.harsh === true && spared) && !(row.cached === true && !volatileCache);
   });
-  const sum = allowed.reduce((total, name) => total + faultKinds[name].weight, 0);
+  const sum = allowed.reduce((total, name) => total + weightOf(name), 0);
   const plan = (kind: FaultKind, at: number): PlannedFault => {
     const length = (0.05 + 0.95 * random.float()) * faultKinds[kind].longest;
     return { kind, at, duration: Math.min(length, duration - at), seed: random.nextUint32() };
   };
-  const gap = gaps[random.below(gaps.length)]!;
+  const gap = ghostSeason ? seasonGap : gaps[random.below(gaps.length)]!;
   const faults: PlannedFault[] = [];
   for (let at = 100 + gap * random.float(); at < duration; at += gap * (0.1 + 1.8 * random.float())) {
     let drawn = random.below(sum);
     const kind = allowed.find((name) => {
-      drawn -= faultKinds[name].weight;
+      drawn -= weightOf(name);
       return drawn < 0;
     })!;
     faults.push(plan(kind, at));

@@ -16,6 +16,8 @@ import type { Core } from './core.ts';
 
 /** Arrival times that are kept apart; further stretches on their way join the last one. */
 const MARKS = 32;
+/** Bytes that a pipe has room for at first; most never need more. A power of two. */
+const FIRST_BYTES = 4096;
 /** Milliseconds between two fragments that arrive one behind the other. */
 const FRAGMENT_GAP = 0.05;
 
@@ -49,7 +51,9 @@ export class Pipe {
   ended: Ending = ending.none;
   readonly #core: Core;
   readonly #wire: Wire;
-  readonly #bytes: Uint8Array;
+  readonly #capacity: number;
+  /** A ring that grows as needed, up to the capacity; its length is a power of two. */
+  #bytes: Uint8Array;
   readonly #markEnds = new Float64Array(MARKS);
   readonly #markDues = new Float64Array(MARKS);
   readonly #event: Timer;
@@ -67,7 +71,8 @@ export class Pipe {
   constructor(core: Core, wire: Wire, capacity: number) {
     this.#core = core;
     this.#wire = wire;
-    this.#bytes = new Uint8Array(capacity);
+    this.#capacity = capacity;
+    this.#bytes = new Uint8Array(Math.min(capacity, FIRST_BYTES));
     this.#event = core.events.make(() => this.#onDue());
     this.progressAt = core.now();
   }
@@ -81,7 +86,7 @@ export class Pipe {
   }
 
   get room(): number {
-    return this.#bytes.length - (this.#tail - this.#head);
+    return this.#capacity - (this.#tail - this.#head);
   }
 
   /** Sends as many bytes as there is room for; returns how many. Nothing is taken after the end. */
@@ -89,6 +94,7 @@ export class Pipe {
     const bytes = this.#ending === ending.none ? Math.min(length, this.room) : 0;
     if (bytes === 0) return 0;
     if (this.inFlight === 0) this.progressAt = this.#core.now();
+    if (this.#tail - this.#head + bytes > this.#bytes.length) this.#grow(bytes);
     const at = this.#tail & (this.#bytes.length - 1);
     const first = Math.min(bytes, this.#bytes.length - at);
     this.#bytes.set(from.subarray(place, place + first), at);
@@ -96,6 +102,21 @@ export class Pipe {
     this.#tail += bytes;
     this.#mark();
     return bytes;
+  }
+
+  /** Makes room for `more` bytes: every byte keeps its place in the stream, and gets another one in the ring. */
+  #grow(more: number): void {
+    const old = this.#bytes;
+    let length = old.length;
+    while (length < this.#tail - this.#head + more) length *= 2;
+    this.#bytes = new Uint8Array(length);
+    for (let from = this.#head; from < this.#tail; ) {
+      const at = from & (old.length - 1);
+      const bytes = Math.min(this.#tail - from, old.length - at);
+      // Both lengths are powers of two, so what does not wrap in the old ring does not wrap in the new one.
+      this.#bytes.set(old.subarray(at, at + bytes), from & (length - 1));
+      from += bytes;
+    }
   }
 
   /** Takes at most `length` of the bytes that have arrived; returns how many. */

@@ -73,12 +73,15 @@ export class SendOperation {
   }
 
   #sum(): number {
-    const { u8 } = this.#memory;
+    const { u8, u32 } = this.#memory;
     let sum = 1;
     for (let index = 0; index < this.#count; index += 1) {
-      const place = this.#places[index]!;
-      const end = place + this.#lengths[index]!;
-      for (let at = place; at < end; at += 1) sum = (Math.imul(sum, 31) + u8[at]!) | 0;
+      let at = this.#places[index]!;
+      const end = at + this.#lengths[index]!;
+      // Whole words where there are any: every byte of every send is looked at twice.
+      for (; at % 4 !== 0 && at < end; at += 1) sum = (Math.imul(sum, 31) + u8[at]!) | 0;
+      for (; at + 4 <= end; at += 4) sum = (Math.imul(sum, 31) + u32[at / 4]!) | 0;
+      for (; at < end; at += 1) sum = (Math.imul(sum, 31) + u8[at]!) | 0;
     }
     return sum;
   }

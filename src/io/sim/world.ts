@@ -42,6 +42,8 @@ export class World {
   readonly #disk = new Disk();
   readonly #stores = new Map<string, StoreContent>();
   readonly #bodies: SimIo[] = [];
+  /** Those that have successors. */
+  readonly #buried: SimIo[] = [];
   readonly #memoryBytes: number;
   #running = false;
 
@@ -71,7 +73,7 @@ export class World {
     const surroundings = { core: this.#core, network: this.#network, disk: this.#disk, stores: this.#stores };
     const body = new SimIo(surroundings, name, memoryBytes);
     if (before === -1) this.#bodies.push(body);
-    else this.#bodies[before] = body;
+    else this.#buried.push(...this.#bodies.splice(before, 1, body));
     return body;
   }
 
@@ -124,6 +126,11 @@ export class World {
     } catch (error) {
       throw this.#withSeed(error);
     }
+  }
+
+  /** Nothing will happen in it any more: its reactors' memory may be another world's. */
+  end(): void {
+    for (const body of [...this.#bodies, ...this.#buried]) body.memory.giveBack();
   }
 
   /** Lets time pass. */
