@@ -19,7 +19,7 @@ const within: Readonly<Record<MutationName, readonly [seeds: number, ...kinds: F
   'retry-table': [60, 'wrong-read'],
   'double-completion': [5, 'crash'],
   'stale-path': [100, 'wrong-read'],
-  'crash-forgets-inflight': [100, 'wrong-read'],
+  'crash-forgets-inflight': [200, 'wrong-read'],
 };
 
 describe('a fault that is built in is found', () => {

@@ -29,12 +29,17 @@ export const flapPort: Fault = async (call) => {
   }
 };
 
+/**
+ * Its connections end with it: an event that was swallowed would never be told again, and no array loses a part of what
+ * it sends over a connection that goes on.
+ */
 export const swallowPort: Fault = async (call) => {
   const { stand } = call;
   const port = anyPort(call);
   stand.note(`port ${port} swallows everything, for ${call.duration.toFixed(0)} ms`);
   stand.array.withFaults((faults) => faults.swallowPort(port));
   await stand.clock.sleep(call.duration);
+  stand.array.withFaults((faults) => faults.cutPort(port));
   await openPort(call, port);
 };
 
