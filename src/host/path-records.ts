@@ -6,12 +6,14 @@ import type { OpenSource } from './open-source.ts';
 import { type Moment, PathHistory } from './path-history.ts';
 import type { VolumePathEntry } from './path-table.ts';
 import type { HostEvent } from './view.ts';
-import { mergedPathState, refusalOf } from './volume-counters.ts';
+import { leastState, pathStatesOn, refusalOf } from './volume-counters.ts';
 import type { AssociationView } from './volume-lead.ts';
 import type { VolumeEvent } from './volume-reactor.ts';
 
 export interface PathRecord {
   readonly history: PathHistory;
+  /** Its state on each reactor as that reactor told it: what came and went while this thread was busy counts too. */
+  readonly states: PathState[];
   /** Why it can not be used, as of the last word of that; empty while it carries I/O. */
   reason: string;
   /** Why it is not used though it is there, by the reactor that says so. */
@@ -48,8 +50,10 @@ export class PathRecords {
   of({ association, index }: VolumePathEntry): PathRecord {
     let record = this.#records.get(association);
     if (record === undefined) {
+      const states = pathStatesOn(this.#source.statistics, index);
       record = {
-        history: new PathHistory(mergedPathState(this.#source.statistics, index), momentNow()),
+        history: new PathHistory(leastState(states), momentNow()),
+        states,
         // Other volumes may have had the association for long.
         reason: this.#associations.get(association)?.error ?? '',
         refusals: new Map<number, string>(),
@@ -68,12 +72,15 @@ export class PathRecords {
     return this.#source.paths.list.some((path) => isLive(this.of(path).history.state));
   }
 
-  onState(index: number): void {
+  onState(reactor: number, { index, state: told }: Extract<VolumeEvent, { kind: 'path-state' }>): void {
     const path = this.#source.paths.byIndex(index);
     if (path === undefined) return;
     const record = this.of(path);
     const wasAlive = this.#alive;
-    const state = mergedPathState(this.#source.statistics, index);
+    // One that does not serve the volume says nothing about it.
+    if (reactor >= record.states.length) return;
+    record.states[reactor] = told;
+    const state = leastState(record.states);
     if (state === record.history.state) return;
     if (isLive(state)) record.reason = '';
     record.history.change(state, momentNow(), refusalOf(record) || record.reason);

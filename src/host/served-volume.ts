@@ -335,7 +335,7 @@ export class ServedVolume implements Attachment {
   onVolumeEvent(reactor: number, event: VolumeEvent): void {
     switch (event.kind) {
       case 'path-state':
-        this.#records.onState(event.index);
+        this.#records.onState(reactor, event);
         return;
       case 'path-refused':
         this.#records.onRefused(reactor, event);

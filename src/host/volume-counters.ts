@@ -15,14 +15,21 @@ import type { AssociationView } from './volume-lead.ts';
 
 const microseconds = 1000;
 
+/** The state of a path on each reactor, as of now. */
+export function pathStatesOn(statistics: readonly DeviceStatistics[], index: number): PathState[] {
+  const place = DeviceStatistics.pathBase(index) + pathCounter.state;
+  return statistics.map((each) => pathStateNames[each.get(place)] ?? 'connecting');
+}
+
 /** The state of a path over all reactors: the one that carries least, since a reactor without it is a limitation. */
-export function mergedPathState(statistics: readonly DeviceStatistics[], index: number): PathState {
+export function leastState(states: readonly PathState[]): PathState {
   let worst: PathState | null = null;
-  for (const each of statistics) {
-    const state = pathStateNames[each.get(DeviceStatistics.pathBase(index) + pathCounter.state)] ?? 'connecting';
-    if (worst === null || weight(state) < weight(worst)) worst = state;
-  }
+  for (const state of states) if (worst === null || weight(state) < weight(worst)) worst = state;
   return worst ?? 'connecting';
+}
+
+export function mergedPathState(statistics: readonly DeviceStatistics[], index: number): PathState {
+  return leastState(pathStatesOn(statistics, index));
 }
 
 /** More is better: 1 (optimized) before 2, 3 and 4 before 0. */

@@ -13,7 +13,7 @@ import type { PathListener } from '../fabric/nvme-tcp/reactor-side.ts';
 import type { Io } from '../io/contract.ts';
 import { MultipathDevice } from '../multipath/device.ts';
 import type { PolicyOrder } from './live-policy.ts';
-import { pathStateNames } from '../multipath/state.ts';
+import { type PathState, pathStateNames } from '../multipath/state.ts';
 import { ActivePath } from '../multipath/selectors/active-path.ts';
 import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
 import type { SharedParts } from './ghost-record.ts';
@@ -69,7 +69,7 @@ export type VolumeEvent =
       readonly readOnly: boolean;
       readonly note: string;
     }
-  | { readonly kind: 'path-state'; readonly device: number; readonly index: number; readonly state: string }
+  | { readonly kind: 'path-state'; readonly device: number; readonly index: number; readonly state: PathState }
   | { readonly kind: 'fenced'; readonly association: number; readonly epoch: number; readonly how: FenceKind };
 
 export type VolumePath = NativePath & Pick<NvmePath, 'instance'>;
