@@ -38,12 +38,21 @@ const program = fileURLToPath(import.meta.url);
 const grace = 45_000;
 
 /** Runs it on the scene's device. */
-export async function runChecker(scene: Scene, job: Omit<CheckJob, 'device'>): Promise<CheckReport> {
-  const whole: CheckJob = { ...job, device: scene.device };
+export function runChecker(scene: Scene, job: Omit<CheckJob, 'device'>): Promise<CheckReport> {
+  return checkDevice({ ...job, device: scene.device }, (bound, command, ...args) =>
+    scene.must(bound, command, ...args),
+  );
+}
+
+/** Runs it by whatever runs programs here: within a bound in milliseconds, and gives what they said. */
+export async function checkDevice(
+  job: CheckJob,
+  must: (bound: number, command: string, ...args: string[]) => Promise<string>,
+): Promise<CheckReport> {
   // One thread for each request under way: that is how Node does file I/O.
   const threads = `UV_THREADPOOL_SIZE=${job.depth}`;
   const bound = job.milliseconds + grace;
-  const out = await scene.must(bound, 'env', threads, process.execPath, program, JSON.stringify(whole));
+  const out = await must(bound, 'env', threads, process.execPath, program, JSON.stringify(job));
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the program below wrote it in this form
   return JSON.parse(out) as CheckReport;
 }
