@@ -22,6 +22,8 @@ const deviceNumber = 1;
 
 class ArrayPath extends FakePath {
   readonly instance = { cntlid: 1, ciu: 1, cirn: 1n };
+
+  suspect(): void {}
 }
 
 class Bench {

@@ -72,7 +72,7 @@ export type VolumeEvent =
   | { readonly kind: 'path-state'; readonly device: number; readonly index: number; readonly state: PathState }
   | { readonly kind: 'fenced'; readonly association: number; readonly epoch: number; readonly how: FenceKind };
 
-export type VolumePath = NativePath & Pick<NvmePath, 'instance'>;
+export type VolumePath = NativePath & Pick<NvmePath, 'instance' | 'suspect'>;
 
 /** A native path and what was said of it last. */
 export interface KnownPath {
@@ -145,12 +145,15 @@ export class VolumeReactor implements PathListener {
       statistics: new DeviceStatistics(plan.statistics),
       isFenced: this.#isFenced,
       onOpened: ({ path }) => {
-        for (const known of this.#paths.keys()) {
-          if (known === path) shared.lives.began(path.controller, path.epoch, known.instance);
-        }
+        const known = this.#known(path);
+        if (known !== null) shared.lives.began(path.controller, path.epoch, known.instance);
       },
-      onPathState: (member) =>
-        this.#tell({ kind: 'path-state', device: plan.device, index: member.index, state: member.state }),
+      onPathState: ({ path, index, state }) => {
+        this.#tell({ kind: 'path-state', device: plan.device, index, state });
+        // Where a controller that is given up takes unflushed writes with it, it has until its keep-alive fails.
+        const mayLose = plan.geometry.volatileCache && !plan.sharedCache;
+        if (state === 'suspect' && !mayLose) this.#known(path)?.suspect();
+      },
     });
     const volume = new ReactorVolume(plan, device, shared, this.#tell);
     this.#volumes.set(plan.device, volume);
@@ -159,6 +162,11 @@ export class VolumeReactor implements PathListener {
     this.#byNsid.set(plan.nsid, alike.add(volume));
     volume.begin(this.#paths.values());
     return device;
+  }
+
+  #known(path: NativePath): VolumePath | null {
+    for (const known of this.#paths.keys()) if (known === path) return known;
+    return null;
   }
 
   /** Other rules for the use of its paths, from now on. */

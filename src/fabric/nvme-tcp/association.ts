@@ -32,6 +32,7 @@ import { lossOutcomeOf } from './loss.ts';
 import type { FenceKind, LeadLink, PathInfo, ToLead, ToReactor } from './messages.ts';
 import type { RefusedNamespace } from './namespace-scan.ts';
 import { NamespaceWatch, stale } from './namespace-watch.ts';
+import { isAlive, probeMs } from './probe.ts';
 import { outcome } from './status.ts';
 import { addressText, breakageError, connectError, expectedError } from './transport-error.ts';
 import { WantedNamespaces } from './wanted-namespaces.ts';
@@ -441,7 +442,21 @@ export class Association {
       case 'access-doubted':
         life.watch?.becomesStale(stale.access);
         return;
+      case 'queue-suspected':
+        if (!life.probed) void this.#probe(life);
+        return;
     }
+  }
+
+  async #probe(life: Life): Promise<void> {
+    const { controller } = life;
+    if (controller === null || this.state !== 'live') return;
+    life.probed = true;
+    const lives = await isAlive(this.#home.io, controller);
+    life.probed = false;
+    if (lives) return;
+    const text = `${this.#where} answers neither I/O nor a Keep Alive within ${probeMs} ms, while other paths answer.`;
+    life.condemn(new CausewayError('nvme-timeout', text), outcome.timedOut);
   }
 
   #queueError(how: Breakage, status: number, details: { errno: number; fes: number; fei: number }): CausewayError {

@@ -297,6 +297,11 @@ export class Controller implements AdminListener {
     return this.#resets.get(`${cntlid}.${ciu}`) ?? null;
   }
 
+  /** A Keep Alive out of turn. */
+  async askAlive(): Promise<void> {
+    await keepAlive(this.#admin);
+  }
+
   /** Asks it to abort a command of an I/O queue, as `abortCommand`. */
   abortCommand(qid: number, cid: number): Promise<boolean> {
     return abortCommand(this.#admin, qid, cid);

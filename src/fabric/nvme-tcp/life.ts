@@ -30,6 +30,8 @@ export class Life {
   watch: NamespaceWatch | null = null;
   fence: Fence | null = null;
   aborts: Aborts | null = null;
+  /** Its controller is being asked whether it is alive. */
+  probed = false;
 
   constructor(io: Io, epoch: number) {
     this.epoch = epoch;

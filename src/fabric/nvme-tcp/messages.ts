@@ -173,6 +173,13 @@ export interface AccessDoubted {
   readonly epoch: number;
 }
 
+/** Nothing comes back over the queue, while other paths answer: is the controller alive? */
+export interface QueueSuspected {
+  readonly kind: 'queue-suspected';
+  readonly association: number;
+  readonly epoch: number;
+}
+
 /** The association is forgotten. */
 export interface AssociationRemoved {
   readonly kind: 'association-removed';
@@ -187,6 +194,7 @@ export type ToLead =
   | QueueTimeout
   | QueueDetached
   | AccessDoubted
+  | QueueSuspected
   | AssociationRemoved;
 
 /** The lead's way to the reactors. What is posted arrives later, never from inside `post`, also at reactor 0. */

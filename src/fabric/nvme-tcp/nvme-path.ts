@@ -65,6 +65,11 @@ export class NvmePath implements NativePath {
     this.#queue.submit(this, part);
   }
 
+  /** Nothing comes back over it while other paths answer: whether its controller is alive is found out. Control. */
+  suspect(): void {
+    this.#queue.suspect();
+  }
+
   detach(part: Part): boolean {
     return this.#queue.detach(part);
   }

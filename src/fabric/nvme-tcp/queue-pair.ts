@@ -35,6 +35,8 @@ export interface QueuePairListener {
   onQueueTimeout(queue: QueuePair): void;
   /** A command ended with an ANA status: the access that is known is out of date. Not said too often. */
   onAccessDoubted(queue: QueuePair): void;
+  /** Somebody who uses it finds that nothing comes back over it, while other paths answer. */
+  onQueueSuspected(queue: QueuePair): void;
   /** All parts were given back; nothing refers to any buffer. It may be opened again or released. */
   onQueueDetached(queue: QueuePair): void;
 }
@@ -227,6 +229,11 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#line.took(path);
     part.startedAt = slot.startedAt;
     this.#queue.send(slot);
+  }
+
+  /** The user of a path finds that nothing comes back over it. Control. */
+  suspect(): void {
+    if (this.open) this.#listener.onQueueSuspected(this);
   }
 
   /** See `NativePath.detach`. */

@@ -155,6 +155,10 @@ class ReactorAssociation implements QueuePairListener {
     this.#side.link.post({ kind: 'queue-timeout', association: this.number, epoch: queue.epoch });
   }
 
+  onQueueSuspected(queue: QueuePair): void {
+    this.#side.link.post({ kind: 'queue-suspected', association: this.number, epoch: queue.epoch });
+  }
+
   onAccessDoubted(queue: QueuePair): void {
     this.#side.link.post({ kind: 'access-doubted', association: this.number, epoch: queue.epoch });
   }

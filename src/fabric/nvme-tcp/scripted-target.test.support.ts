@@ -226,6 +226,7 @@ export class Stage implements QueuePairListener, PartOwner {
     this.timeouts += 1;
   }
   onAccessDoubted(): void {}
+  onQueueSuspected(): void {}
   onQueueDetached(): void {
     this.detached += 1;
   }
