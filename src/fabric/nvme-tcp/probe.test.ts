@@ -50,12 +50,11 @@ describe('a controller that is suspected', () => {
   it('is not judged by the time in which we ourselves stood still', async () => {
     const world = new World({ seed: 3 });
     const io = world.io('host');
-    let answer = (): void => undefined;
-    const asked = new Promise<void>((resolve) => (answer = resolve));
-    const found = isAlive(io, { askAlive: () => asked });
+    const asked = io.deferred<void>();
+    const found = isAlive(io, { askAlive: () => asked.promise });
     io.stall(5 * probeMs);
     await world.pass(5 * probeMs + 200);
-    answer();
+    asked.resolve();
     let alive: boolean | null = null;
     void found.then((is) => (alive = is));
     await world.pass(200);

@@ -20,14 +20,12 @@ export interface ProbedController {
 
 /** False if the controller has not answered in time. Time in which our own loop stood still does not count. */
 export async function isAlive(io: Io, controller: ProbedController): Promise<boolean> {
-  let isOver = false;
-  const over = (): void => {
-    isOver = true;
-  };
-  void controller.askAlive().then(over, over);
-  for (let waited = 0; waited < probeMs && !isOver; ) {
+  const over = io.deferred<void>();
+  const settle = (): void => over.resolve();
+  void controller.askAlive().then(settle, settle);
+  for (let waited = 0; waited < probeMs && !over.settled; ) {
     await io.sleep(stepMs);
     if (io.slip === 0) waited += stepMs;
   }
-  return isOver;
+  return over.settled;
 }
