@@ -136,6 +136,20 @@ describe('asynchronous events', () => {
       },
     ));
 
+  it('tell of namespaces whose capacity is known again after a persistent loss', () =>
+    withArray({ seed: 31 }, async ({ admin, array, host }) => {
+      await setEvents(admin, 0x100);
+      const event = parkEvent(admin);
+      array.faults.setAna(1, 1, 'persistent-loss');
+      assert.equal(readIdentifyNamespace(await identify(admin, 0, 1), 0).nsze, 0);
+      await host.sleep(100);
+      assert.equal(event.answered.seen, false);
+      array.faults.setAna(1, 1, 'optimized');
+      assert.equal(await event.dw0, asyncEventDword(2, 0, 4));
+      assert.deepEqual(readChangedNamespaces(await log(admin, 4, 4096), 0), [1]);
+      assert.notEqual(readIdentifyNamespace(await identify(admin, 0, 1), 0).nsze, 0);
+    }));
+
   it('come only if they are asked for', () =>
     withArray({ seed: 33 }, async ({ admin, array, host }) => {
       const event = parkEvent(admin);

@@ -130,9 +130,14 @@ export class ArrayFaults {
     if (!Number.isInteger(anagrpid) || anagrpid < 1 || anagrpid > port.ana.groups) {
       throw new CausewayError('invalid-argument', `The array has no ANA group ${anagrpid}.`);
     }
+    const wasLost = port.ana.of(anagrpid) === 'persistent-loss';
     if (!port.ana.set(anagrpid, state)) return;
+    // What Identify says of its namespaces changes back with it: while they were lost, their capacity was not known.
+    const shown = wasLost ? this.#subsystem.volumes().filter((volume) => volume.anagrpid === anagrpid) : [];
     for (const controller of this.#subsystem.controllers.values()) {
-      if (controller.port === port && controller.kind === 'io') controller.events.raise(eventKind.ana);
+      if (controller.port !== port || controller.kind !== 'io') continue;
+      controller.events.raise(eventKind.ana);
+      for (const { nsid } of shown) controller.namespaceChanged(nsid);
     }
   }
 
