@@ -12,6 +12,7 @@ import { GhostGate, passage } from '../src/multipath/ghost-gate.ts';
 import { Ghosts } from '../src/multipath/ghosts.ts';
 import { fate } from '../src/multipath/retry.ts';
 import { pathStateNames } from '../src/multipath/state.ts';
+import { deviceCounter } from '../src/multipath/statistics.ts';
 import type { HostEnd } from './host-lives.ts';
 import { replace } from './replace.ts';
 import { everyStatus } from './statuses.ts';
@@ -48,6 +49,9 @@ const heritageRows = [
   'over by time',
 ] as const;
 
+/** What becomes of a hedge, by the device's own counters. */
+const hedgeRows = ['hedge first', 'first path first', 'refused'] as const;
+
 const tables = {
   state: { name: 'path state', rows: pathStateNames },
   part: { name: 'part that came back', rows: retryRows },
@@ -55,6 +59,7 @@ const tables = {
   passage: { name: 'answer of the ghost gate', rows: Object.keys(passage) },
   fence: { name: 'fence', rows: Object.keys(fenceRows) },
   heritage: { name: 'left by an earlier life', rows: heritageRows },
+  hedge: { name: 'hedged read', rows: hedgeRows },
 } as const;
 
 interface Table {
@@ -118,9 +123,9 @@ export class Coverage {
   );
   readonly #outcomes = new Float64Array(outcomeCount);
 
-  count(table: Table, row: number): void {
+  count(table: Table, row: number, more = 1): void {
     const counts = this.#of(table);
-    counts[row] = counts[row]! + 1;
+    counts[row] = counts[row]! + more;
   }
 
   #of(table: Table): Float64Array {
@@ -145,6 +150,14 @@ export class Coverage {
   /** What an earlier life left can not come any more: every controller that might have had it was reset, or by time. */
   heritageOver(byResets: boolean): void {
     this.count(tables.heritage, byResets ? 6 : 7);
+  }
+
+  /** Once, when the device has nothing more to do. */
+  hedges({ statistics }: MultipathDevice): void {
+    const { hedgesWon, hedgesLost, hedgesRefused } = deviceCounter;
+    for (const [row, counter] of [hedgesWon, hedgesLost, hedgesRefused].entries()) {
+      this.count(tables.hedge, row, statistics.get(counter));
+    }
   }
 
   /** Looks at every part that comes back to `device`, before the device does. */

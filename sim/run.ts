@@ -6,6 +6,7 @@ import type { SimIo } from '../src/io/sim/sim-io.ts';
 import { World } from '../src/io/sim/world.ts';
 import type { LeadEvent } from '../src/host/volume-lead.ts';
 import type { VolumeEvent } from '../src/host/volume-reactor.ts';
+import type { MultipathDevice } from '../src/multipath/device.ts';
 import { pathStateNames } from '../src/multipath/state.ts';
 import { DeviceStatistics, pathCounter } from '../src/multipath/statistics.ts';
 import { AgeWatch } from './age-watch.ts';
@@ -70,6 +71,8 @@ class Run implements Stand {
   readonly #counts = new Map<FaultKind, number>();
   readonly #watch: AgeWatch;
   #turn = 0;
+  /** Of all lives. */
+  readonly #devices: MultipathDevice[] = [];
 
   constructor(scenario: Scenario) {
     this.scenario = scenario;
@@ -112,6 +115,7 @@ class Run implements Stand {
       finding = error instanceof Finding ? error : crash(error);
     }
     lives = null;
+    for (const device of this.#devices) this.#coverage.hedges(device);
     this.#world.end();
     const { requests, failures } = this.#context;
     const block = finding?.block ?? -1;
@@ -280,6 +284,7 @@ class Run implements Stand {
   }
 
   onAttached(host: SimHost, before: HostEnd | null): void {
+    this.#devices.push(...host.devices);
     for (const device of host.devices) {
       this.#coverage.watch(device);
       for (let index = 0; index < this.scenario.ports; index += 1) {
