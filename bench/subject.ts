@@ -36,10 +36,8 @@ const methods = {
     volumes.delete(name);
   },
   'host.view': async (name: string): Promise<DeviceView> => volumeOf(name).view(),
-  'host.selector': async ({ name, selector }: { name: string; selector: SelectorName }): Promise<void> => {
-    const { device } = volumeOf(name).source;
-    await defined(host, 'a host').callAll('volume.selector', () => ({ device, selector }));
-  },
+  'host.selector': ({ name, selector }: { name: string; selector: SelectorName }): Promise<void> =>
+    volumeOf(name).setPolicy({ selector }),
   'host.generate': (order: { name: string; plan: GeneratorPlan }): Promise<GeneratorResult> => {
     const { device } = volumeOf(order.name).source;
     return defined(host, 'a host').lead.call<GeneratorResult>('generator.run', { device, plan: order.plan });
