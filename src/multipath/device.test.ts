@@ -350,6 +350,25 @@ describe('flush', () => {
     assert.equal(later.status, status.ioError);
   });
 
+  it('fails when a new controller does it of which the device has not heard, and which has nothing of the old one', async () => {
+    const one = bench(1, {}, true);
+    one.start(op.write, 0, 4096);
+    one.paths[0]!.answerAll();
+    await one.settle();
+    lose(one, 0, ghost);
+    // The queue is open again; word of the path is on its way.
+    one.paths[0]!.open = true;
+    one.paths[0]!.epoch += 1;
+    const flush = one.start(op.flush, 0, 0);
+    one.paths[0]!.answerAll();
+    await one.settle();
+    assert.equal(flush.status, status.ioError);
+    const next = one.start(op.flush, 0, 0);
+    one.paths[0]!.answerAll();
+    await one.settle();
+    assert.equal(next.status, status.ok);
+  });
+
   it('fails once when a controller took acknowledged writes with it', async () => {
     const one = bench(2, { selector: 'round-robin' }, true);
     one.start(op.write, 0, 4096);

@@ -60,6 +60,8 @@ export class Flusher implements Task {
   /** A part came back well: it is covered, or has to be. */
   succeeded(part: Part): void {
     if (part.op === op.flush) {
+      // Its controller may be a new one of which nobody was told yet: it flushed nothing of what the one before holds.
+      this.#ledger.began(part.pathIndex, part.epoch);
       this.#ledger.flushed(part.pathIndex, this.#marks[part.index]!, part.epoch);
     } else if (this.#isLosable && part.op !== op.read && (part.flags & requestFlag.fua) === 0) {
       this.#ledger.entered(part.pathIndex, part.epoch);
