@@ -21,8 +21,9 @@ import { SimArray } from './sim-array.ts';
 import type { SimHost } from './sim-host.ts';
 import { Story } from './story.ts';
 import { faults } from './weather/faults.ts';
+import { addMissing } from './weather/host-faults.ts';
 import { type FaultKind, type PlannedFault, statusesPerRun } from './weather/plan.ts';
-import type { Stand } from './weather/stand.ts';
+import { everyPort, type Stand } from './weather/stand.ts';
 
 export interface RunResult {
   readonly scenario: Scenario;
@@ -49,6 +50,8 @@ const promises = { strictErrors: true, strictFlushes: true };
 /** How long a device may take to become what its volume is, once nothing is wrong any more. Milliseconds. */
 const longestFollowing = 60_000;
 const followingStep = 20;
+/** How often a path is added that was taken away, at the end. */
+const mostTries = 4;
 
 /** Reused by all runs of this process, one after the other. */
 let lives: HostLives | null = null;
@@ -187,11 +190,21 @@ class Run implements Stand {
   async #calm(): Promise<void> {
     this.note('all faults are lifted');
     await this.array.calm();
-    for (let index = 0; index < this.scenario.ports; index += 1) await this.host.setDisabled(index, false);
+    for (const port of everyPort(this)) await this.host.setDisabled(port, false);
+    await this.#restorePaths();
     for (const load of this.#lives.loads) load.stop();
     this.#watch.calm();
     await this.#idle();
     await this.#follow();
+  }
+
+  /** Without a path nothing ends. One that can not be added now, where nothing is wrong, never can be. */
+  async #restorePaths(): Promise<void> {
+    const missing = (): number[] => everyPort(this).filter((port) => this.host.pathOver(port) === undefined);
+    for (let tries = 0; missing().length > 0; tries += 1) {
+      if (tries === mostTries) throw new Finding('liveness', `no path can be added over port ${missing().join(', ')}`);
+      await addMissing(this, missing());
+    }
   }
 
   /** Every reactor's device has to become what the volume is. */
@@ -231,6 +244,7 @@ class Run implements Stand {
     for (const one of [status.gone, status.transport, status.timedOut, status.ioError]) this.excuse(one);
     this.burst();
     await this.clock.sleep(this.#context.random.float());
+    await this.host.changes?.end();
     const released = this.host.lead.release(this.host.lease);
     for (const load of this.#lives.loads) load.stop();
     await released;

@@ -6,14 +6,17 @@
 import { CausewayError } from '../src/base/errors.ts';
 import type { Random } from '../src/base/random.ts';
 import { type Geometry, maxTransferBytes } from '../src/block/device.ts';
+import type { AssociationOptions } from '../src/fabric/nvme-tcp/association.ts';
 import { FabricLead } from '../src/fabric/nvme-tcp/lead.ts';
 import type { ToLead, ToReactor } from '../src/fabric/nvme-tcp/messages.ts';
 import { FabricReactor } from '../src/fabric/nvme-tcp/reactor-side.ts';
 import { earlierProgram, GhostRecord, sharedIn } from '../src/host/ghost-record.ts';
+import { PathChanges, type PathPeers } from '../src/host/path-changes.ts';
+import { PathTable, type VolumePathEntry } from '../src/host/path-table.ts';
 import { mergedPathState } from '../src/host/volume-counters.ts';
 import { type AttachedVolume, type LeadEvent, liveIndexes, VolumeLead } from '../src/host/volume-lead.ts';
 import { type VolumeEvent, type VolumePlan, VolumeReactor } from '../src/host/volume-reactor.ts';
-import { geometryOf, type Shape } from '../src/host/volume-shape.ts';
+import { geometryOf, mismatch, type Shape } from '../src/host/volume-shape.ts';
 import type { Deferred } from '../src/io/contract.ts';
 import type { SimIo } from '../src/io/sim/sim-io.ts';
 import type { World } from '../src/io/sim/world.ts';
@@ -81,8 +84,8 @@ export class SimHost {
   readonly reactors: SimReactor[] = [];
   readonly fabricLead: FabricLead;
   readonly lead: VolumeLead;
-  /** By path index. */
-  associations: readonly number[] = [];
+  paths = new PathTable();
+  changes: PathChanges | null = null;
   lease = 0;
   /** Reactors that serve the device. */
   served = 0;
@@ -139,23 +142,13 @@ export class SimHost {
   async attach(): Promise<void> {
     const { scenario, store } = this.#place;
     const { host, ports } = scenario;
-    const { digests, queueDepth, katoMs, ioTimeoutMs, adminTimeoutMs, userTimeoutMs, handshakeMs, quiesceMs } = host;
-    const times = { katoMs, ioTimeoutMs, adminTimeoutMs, userTimeoutMs, handshakeMs, quiesceMs };
-    const targets = Array.from({ length: ports }, (_unused, index) => ({
-      ...times,
-      address: portAddress(index + 1),
-      subnqn,
-      hostnqn,
-      hostid,
-      digests,
-      queueDepth,
-      reconnectFirstMs: 100,
-      reconnectLongestMs: 1000,
-    }));
+    const targets = Array.from({ length: ports }, (_unused, index) => this.#target(index + 1));
     const attached = await this.lead.attach({ targets, nsid: 1, timeoutMs: 15_000 });
     const geometry = await this.#sameAsBefore(attached);
     this.lease = attached.lease;
-    this.associations = attached.associations.map((view) => view.association);
+    this.paths = new PathTable(
+      attached.associations.map(({ association, host: address, port }) => ({ association, id: `${address}:${port}` })),
+    );
     const record = new GhostRecord(
       {
         reactors: this.reactors.length,
@@ -180,7 +173,7 @@ export class SimHost {
         geometry,
         readOnly: false,
         isProtected: info.readOnly,
-        associations: this.associations,
+        associations: this.paths.list.map(({ association }) => association),
         witnesses: liveIndexes(attached),
         policy: { policy: host.policy, weights: [] },
         sharedCache: host.sharedCache,
@@ -201,7 +194,78 @@ export class SimHost {
     const granted = attached.associations.filter(({ state }) => state === 'live').map(({ queues }) => queues);
     this.served = Math.max(1, Math.min(this.reactors.length, ...granted));
     this.attached = true;
+    const statistics = this.devices.slice(0, this.served).map((device) => device.statistics);
+    this.changes = new PathChanges(
+      { name: 'the volume', paths: this.paths, statistics, onDropped: () => {} },
+      this.#peers(attached),
+    );
     await this.#placed(attached);
+  }
+
+  #target(port: number): AssociationOptions {
+    const { digests, queueDepth, katoMs, ioTimeoutMs, adminTimeoutMs, userTimeoutMs, handshakeMs, quiesceMs } =
+      this.#place.scenario.host;
+    const times = { katoMs, ioTimeoutMs, adminTimeoutMs, userTimeoutMs, handshakeMs, quiesceMs };
+    const reconnects = { reconnectFirstMs: 100, reconnectLongestMs: 1000 };
+    return { ...times, ...reconnects, address: portAddress(port), subnqn, hostnqn, hostid, digests, queueDepth };
+  }
+
+  /** As `pathPeers` of host/open-source.ts, with the world in the place of threads. */
+  #peers({ lease, info }: AttachedVolume): PathPeers {
+    const device = deviceNumber;
+    const first = this.reactors[0]!;
+    const all = async <Result>(order: (volumes: VolumeReactor) => Result): Promise<Result[]> => {
+      const results: Result[] = [];
+      for (const reactor of this.reactors) {
+        await this.#turn(reactor);
+        results.push(order(reactor.volumes));
+      }
+      return results;
+    };
+    return {
+      lease: (target) => this.lead.leasePath({ lease, target, identity: info.identity.id, timeoutMs: 5000 }),
+      giveBack: (association) => this.lead.returnPath(lease, association),
+      reset: async (association) => this.lead.reset([association]),
+      add: (index, association) => all((volumes) => volumes.addPath({ device, index, association })),
+      retire: (index) => all((volumes) => volumes.retirePath({ device, index })),
+      load: async (index) =>
+        (await all((volumes) => volumes.pathLoad({ device, index }))).reduce((sum, load) => sum + load, 0),
+      settle: (index) => first.volumes.settlePath({ device, index }),
+      drop: async (index) => (await all((volumes) => volumes.dropPath({ device, index }))).every(Boolean),
+      forget: async (index) => first.volumes.forgetPath({ device, index }),
+      sleep: (milliseconds) => first.io.sleep(milliseconds),
+    };
+  }
+
+  /** The path over a port of the array, if there is one now. */
+  pathOver(port: number): VolumePathEntry | undefined {
+    const { host, port: number } = portAddress(port);
+    return this.paths.list.find(({ id }) => id === `${host}:${number}`);
+  }
+
+  /** Says why not, empty if it was done; null if the host died meanwhile, or is not there. */
+  async addPath(port: number): Promise<string | null> {
+    const geometry = (): Geometry => this.reactors[0]!.device.geometry;
+    return await this.#change((changes) => changes.add(this.#target(port), (info) => mismatch(geometry(), info)));
+  }
+
+  async removePath(path: VolumePathEntry, force: boolean): Promise<string | null> {
+    return await this.#change((changes) => changes.remove(path, force));
+  }
+
+  async #change(change: (changes: PathChanges) => Promise<unknown>): Promise<string | null> {
+    const { changes } = this;
+    if (changes === null || !this.attached) return null;
+    let said = '';
+    const lives = await this.whileAlive(async () => {
+      try {
+        await change(changes);
+      } catch (error) {
+        if (!(error instanceof CausewayError) || error.code === 'assertion') throw error;
+        said = error.message;
+      }
+    });
+    return lives ? said : null;
   }
 
   /** @throws CausewayError if what stands under the address is not what was attached before */
@@ -269,12 +333,15 @@ export class SimHost {
   }
 
   /** The administrator's word reaches the reactors one by one. Resolves when it has, or the host is dead. */
-  async setDisabled(index: number, disabled: boolean): Promise<void> {
+  async setDisabled(port: number, disabled: boolean): Promise<void> {
+    const path = this.pathOver(port);
+    if (path === undefined) return;
     await this.whileAlive(async () => {
       for (const reactor of this.reactors) {
         await this.#turn(reactor);
-        if (!this.attached) return;
-        reactor.volumes.disable(deviceNumber, index, disabled);
+        // Its index may be another path's by now.
+        if (!this.attached || this.pathOver(port) !== path) return;
+        reactor.volumes.disable(deviceNumber, path.index, disabled);
       }
     });
   }
@@ -297,6 +364,7 @@ export class SimHost {
   async detach(): Promise<void> {
     this.attached = false;
     this.#kept.disarm();
+    await this.changes?.end();
     for (const reactor of this.reactors) {
       await this.#turn(reactor);
       await reactor.device.close();

@@ -12,7 +12,7 @@ export const endController: Fault = async (call) => {
 
 export const resetByAdministrator: Fault = async (call) => {
   const port = anyPort(call);
-  const number = call.stand.host.associations[port - 1];
+  const number = call.stand.host.pathOver(port)?.association;
   for (const association of call.stand.host.fabricLead.associations) {
     if (association.number !== number) continue;
     call.stand.note(`the administrator has the controller of port ${port} reset`);

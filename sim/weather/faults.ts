@@ -44,6 +44,8 @@ export const faults: Readonly<Record<FaultKind, Fault>> = {
   'crash-host': life.crashHost,
   'restart-host': life.restartHost,
   'disable-path': host.disablePath,
+  'remove-path': host.removePath,
+  'add-path': host.addPath,
   selector: host.changeSelector,
   policy: host.changePolicy,
   'fail-held': command.failHeld,

@@ -2,7 +2,7 @@
 import { status } from '../../src/block/status.ts';
 import { selectorNames } from '../../src/multipath/selector.ts';
 import { drawPolicy } from '../scenario.ts';
-import { anyPort, type Fault, type Stand } from './stand.ts';
+import { anyPort, everyPort, type Fault, type Stand } from './stand.ts';
 
 /** Stalls are short, or longer than any time-out. Milliseconds. */
 const stalls: readonly number[] = [50, 400, 2000, 9000];
@@ -50,11 +50,45 @@ export const disablePath: Fault = async (call) => {
   const { stand, duration } = call;
   const port = anyPort(call);
   stand.note(`the administrator takes the path over port ${port} out, for ${duration.toFixed(0)} ms`);
-  await stand.host.setDisabled(port - 1, true);
+  await stand.host.setDisabled(port, true);
   await stand.clock.sleep(duration);
   stand.note(`the administrator restores the path over port ${port}`);
-  await stand.host.setDisabled(port - 1, false);
+  await stand.host.setDisabled(port, false);
 };
+
+/**
+ * The administrator takes a path away. Mostly it comes back some time later, perhaps under another index; else when it is
+ * added for its own sake, or when all is calm. Where a port is spared its path stays.
+ */
+export const removePath: Fault = async (call) => {
+  const { stand, random, duration } = call;
+  const port = anyPort(call);
+  const path = stand.host.pathOver(port);
+  if (path === undefined) return;
+  const force = random.below(4) === 0;
+  stand.note(`the administrator removes the path over port ${port}${force ? ', by force' : ''}`);
+  stand.burst();
+  const said = await stand.host.removePath(path, force);
+  stand.note(`the path over port ${port} is removed: ${said ?? 'nobody lived to say so'}`);
+  await stand.clock.sleep(duration);
+  if (random.below(3) > 0) await addMissing(stand, [port]);
+};
+
+export const addPath: Fault = async ({ stand, random }) => {
+  stand.burst();
+  const ports = everyPort(stand);
+  await addMissing(stand, ports.slice(random.below(ports.length)));
+};
+
+/** Adds the paths over these ports that are not there; an array that is not reached just now is no finding. */
+export async function addMissing(stand: Stand, ports: readonly number[]): Promise<void> {
+  for (const port of ports) {
+    if (stand.host.pathOver(port) !== undefined) continue;
+    stand.note(`the administrator adds a path over port ${port}`);
+    const said = await stand.host.addPath(port);
+    stand.note(`the path over port ${port} is added: ${said ?? 'nobody lived to say so'}`);
+  }
+}
 
 export const changeSelector: Fault = async ({ stand, random }) => {
   const name = selectorNames[random.below(selectorNames.length)]!;

@@ -49,6 +49,8 @@ export const faultKinds = {
   'crash-host': { weight: 4, season: 10, longest: 1500 },
   'restart-host': { weight: 2, longest: 500 },
   'disable-path': { weight: 3, longest: 3000 },
+  'remove-path': { weight: 8, longest: 2000 },
+  'add-path': { weight: 3, longest: 0 },
   selector: { weight: 1, longest: 0 },
   policy: { weight: 3, longest: 0 },
   'fail-held': { weight: 2, longest: 1500, harsh: true },

@@ -189,6 +189,16 @@ const TABLE = {
     'Its process ended without clearing up; start it again under that name, which clears up first.',
   ),
   'no-such-path': row(EXIT.notFound, '`causeway path list NAME` shows the paths.'),
+  'path-exists': row(EXIT.busy, '`causeway path list NAME` shows the paths that there are.'),
+  'path-unfit': row(
+    EXIT.refused,
+    'Use a port of the array that shows the volume as the other paths do (`causeway path list NAME`).',
+  ),
+  'too-many-paths': row(EXIT.refused, 'Remove one first: `causeway path remove NAME PATH`.'),
+  'last-path': row(
+    EXIT.busy,
+    'Add or restore another path first, or use --force: then I/O waits until there is a path again.',
+  ),
   'device-in-use': row(
     EXIT.busy,
     'Unmount it and end the programs that use it, or use --force: then they get input/output errors.',

@@ -59,6 +59,8 @@ export function controlMethods(instance: Instance, version: string, wishes: EndW
         return device().setPolicy(checkedSettings(settings), { acceptStaleData: params['acceptStaleData'] === true });
       },
     ],
+    ['path-add', async (params) => ({ path: await device().addPath(textOf(params, 'address')) })],
+    ['path-remove', (params) => device().removePath(pathOf(params), { force: params['force'] === true })],
     ['fail-queued', () => device().failQueued()],
     ['array-stats', () => board().array.stats()],
     [

@@ -1,10 +1,13 @@
 /** `causeway path`: the paths of a device, one by one. */
 import type { Command } from 'commander';
 import { callControl } from '../host/control-client.ts';
+import { isRecord } from '../host/control-protocol.ts';
 import { askDevice, askStatistics } from './ask.ts';
+import type { Context } from './context.ts';
 import { findPath } from './path-id.ts';
 import { pathTable } from './show-text.ts';
 import { historyText } from './statistics-text.ts';
+import { printable } from './text.ts';
 import { verb, type Verbs } from './verb.ts';
 
 interface Options {
@@ -14,10 +17,14 @@ interface Options {
 /** The deed is done when the path says so; it is a matter of one message between threads. */
 const settleTries = 20;
 const settleTime = 50;
+/** Connecting, and taking away what does not answer, have bounds of their own. */
+const patience = 60_000;
 
 export function addPath(program: Command, verbs: Verbs): void {
   const { context } = verbs;
-  const path = program.command('path').description('list the paths of a device, take one out, put it back');
+  const path = program
+    .command('path')
+    .description('list the paths of a device, take one out, put it back, add and remove one');
   verb(path, 'list <name>', 'the paths of a device, with state, load and latency', [
     'causeway path list demo',
     'causeway path list demo --json',
@@ -48,6 +55,24 @@ export function addPath(program: Command, verbs: Verbs): void {
   ]).action((name: string, which: string, options: Options) =>
     change(verbs, name, which, options, 'path-restore', (state) => state !== 'disabled'),
   );
+  verb(path, 'add <name> <address>', 'connect one more path, HOST[:PORT], to the same subsystem, while I/O runs', [
+    'causeway path add demo 127.0.0.5:4420',
+  ]).action(async (name: string, address: string, options: Options) => {
+    // Connecting may take as long as at attach.
+    const added = await callControl(name, 'path-add', { address }, patience);
+    const id = isRecord(added) && typeof added['path'] === 'string' ? added['path'] : address;
+    tell(context, name, id, await stateOf(name, id), options);
+  });
+  verb(path, 'remove <name> <path>', 'take a path away while I/O runs, when what is under way on it has ended', [
+    'causeway path remove demo 127.0.0.2:4420',
+    'causeway path remove demo 1 --force # also the last one: I/O then waits for a path',
+  ])
+    .option('--force', 'also if no other path carries I/O')
+    .action(async (name: string, which: string, options: Options & { readonly force?: boolean }) => {
+      const id = findPath(await askDevice(name), which);
+      await callControl(name, 'path-remove', { path: id, force: options.force === true }, patience);
+      tell(context, name, id, 'removed', options);
+    });
   verb(path, 'fail-queued <name>', 'end the requests that wait for a path or a fence, with an error', [
     'causeway path fail-queued demo',
   ]).action(async (name: string, options: Options) => {
@@ -76,11 +101,18 @@ async function change(
   await callControl(name, method, { path: id });
   let state = '';
   for (let tries = 0; tries < settleTries; tries += 1) {
-    const { paths } = await askDevice(name);
-    state = paths.find((path) => path.id === id)?.state ?? 'removed';
+    state = await stateOf(name, id);
     if (isDone(state)) break;
     await new Promise<void>((resolve) => void context.after(settleTime, resolve));
   }
-  if (options.json === true) context.stdout.line(JSON.stringify({ name, path: id, state }));
-  else context.stdout.line(`${name}: path ${id} is ${state}`);
+  tell(context, name, id, state, options);
+}
+
+async function stateOf(name: string, id: string): Promise<string> {
+  const { paths } = await askDevice(name);
+  return paths.find((path) => path.id === id)?.state ?? 'removed';
+}
+
+function tell({ stdout }: Context, name: string, path: string, state: string, { json }: Options): void {
+  stdout.line(json === true ? JSON.stringify({ name, path, state }) : printable(`${name}: path ${path} is ${state}`));
 }

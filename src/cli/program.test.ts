@@ -117,6 +117,8 @@ test('the manual has every command with an example, and every exit code', () => 
   for (const command of [
     ...commands,
     'path fail-queued',
+    'path add',
+    'path remove',
     'policy get',
     'policy set',
     'array',

@@ -184,6 +184,28 @@ test('the control socket: show, path fail and restore, ports, detach', async () 
   assertNothingLeft();
 });
 
+test('paths by the control socket: one more, and one less', async () => {
+  const world = new World('a');
+  const ended = world.run('demo', '--name', 'a', '--json');
+  await world.out.line('ready');
+  const asked = new World('a');
+  assert.equal(await asked.run('path', 'add', 'a', '127.0.0.9', '--json'), 0);
+  assert.match(await asked.out.line('"path"'), /"path":"127\.0\.0\.9:4420","state":"live-optimized"/);
+  assert.equal(await asked.run('path', 'add', 'a', '127.0.0.9'), 6);
+  await asked.err.line('[path-exists]');
+  for (const which of ['5', '127.0.0.1', '127.0.0.2:4420'])
+    assert.equal(await asked.run('path', 'remove', 'a', which), 0);
+  await asked.out.line('a: path 127.0.0.2:4420 is removed');
+  assert.equal(await asked.run('path', 'remove', 'a', '127.0.0.2'), 7);
+  const last = new World('a');
+  assert.equal(await last.run('path', 'remove', 'a', '1'), 0);
+  assert.equal(await last.run('path', 'remove', 'a', '1'), 6);
+  await last.err.line('[last-path]');
+  assert.equal(await last.run('path', 'remove', 'a', '1', '--force'), 0);
+  world.signal();
+  assert.equal(await ended, 0);
+});
+
 test('the policy by the control socket: seen, changed in part, refused', async () => {
   const world = new World('a');
   const ended = world.run('demo', '--name', 'a', '--json');
@@ -212,6 +234,9 @@ const hostile: [string, Record<string, unknown>, string][] = [
   ['path-fail', { path: 7 }, 'control-protocol'],
   ['path-fail', { path: 'x'.repeat(300) }, 'control-protocol'],
   ['path-fail', { path: '__proto__' }, 'no-such-path'],
+  ['path-add', {}, 'control-protocol'],
+  ['path-add', { address: ['127.0.0.1'] }, 'control-protocol'],
+  ['path-remove', { path: '9' }, 'no-such-path'],
   ['policy-set', {}, 'control-protocol'],
   ['policy-set', { settings: { selector: 'constructor' } }, 'invalid-argument'],
   ['policy-set', { settings: { failback: '1' } }, 'invalid-argument'],

@@ -68,6 +68,18 @@ export interface Attachment {
   /** @throws CausewayError `no-such-path` */
   failPath(id: string): Promise<void>;
   restorePath(id: string): Promise<void>;
+  /**
+   * Connects one more path, `HOST[:PORT]`, to the same subsystem, with the options of the others, while I/O runs. Resolves
+   * to its id when the reactors know it; it carries I/O as soon as it may.
+   * @throws CausewayError `path-exists`, `too-many-paths`, `path-unfit`, `volume-disagrees`, and those of connecting
+   */
+  addPath(address: string): Promise<string>;
+  /**
+   * Takes a path away while I/O runs: it gets no new I/O, what is under way ends, or is decided as lost after 10 s, and its
+   * connection is closed unless other volumes use it. Resolves when it is gone.
+   * @throws CausewayError `no-such-path`, `last-path` unless `force`
+   */
+  removePath(id: string, options?: { force?: boolean }): Promise<void>;
   /** How its paths are used now. @throws CausewayError `no-such-path` if it has none */
   policy(): Required<PolicySettings>;
   /**

@@ -19,14 +19,16 @@ export function fenceViews(
     remaining: ghosts?.keptFor ?? 0,
     ...kept(quarantine, earlierProgram.controller, earlierProgram.epoch),
   };
-  const own = paths.list.flatMap(({ association, id: path }) =>
+  const fencesOf = (association: number, path: string): FenceView[] =>
     (associations.get(association)?.fences ?? []).map(({ epoch, cntlid, dueAt, isAssumed }) => {
       const { ranges, bytes } = kept(quarantine, association, epoch);
       const by = isAssumed ? 'time (assumed, not guaranteed)' : 'time';
       return { path, cntlid, by, remaining: Math.max(0, dueAt - now), ranges, bytes };
-    }),
-  );
-  return earlier.ranges > 0 ? [earlier, ...own] : own;
+    });
+  const own = paths.list.flatMap(({ association, id }) => fencesOf(association, id));
+  // Of a path that is gone, only what is still in quarantine because of it.
+  const gone = [...paths.gone].flatMap(([association, id]) => fencesOf(association, `${id} (removed)`));
+  return [...[earlier].filter(({ ranges }) => ranges > 0), ...own, ...gone.filter(({ ranges }) => ranges > 0)];
 }
 
 /** What is in quarantine because of one life of a controller. */

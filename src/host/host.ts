@@ -15,7 +15,7 @@ import { ReactorThread } from './reactor-thread.ts';
 import { type EventMessage, fromThread } from './rpc.ts';
 import { ServedVolume } from './served-volume.ts';
 import type { HostEvent } from './view.ts';
-import type { AssociationView, LeadEvent } from './volume-lead.ts';
+import { type AssociationView, isOver, type LeadEvent } from './volume-lead.ts';
 import type { VolumeEvent } from './volume-reactor.ts';
 
 export interface HostOptions {
@@ -223,8 +223,8 @@ export class CausewayHost implements Host {
 
   #onLead(event: LeadEvent): void {
     if (event.kind === 'association') {
-      // Fences of one that is closed are still told when they are there.
-      if (event.view.state === 'closed') this.associations.delete(event.view.association);
+      // Fences of one that is closed are still waited for, seen, and told when they are there.
+      if (isOver(event.view)) this.associations.delete(event.view.association);
       else this.associations.set(event.view.association, event.view);
       for (const volume of this.#volumes.values()) volume.onAssociation(event.view);
       return;

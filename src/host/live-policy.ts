@@ -43,6 +43,11 @@ export class LivePolicy {
     return this.#weights[index] ?? 1;
   }
 
+  /** The path with this index is gone. */
+  forget(index: number): void {
+    this.#weights[index] = 1;
+  }
+
   /** All of it, by the names of the paths. */
   settings(paths: Paths): Required<PolicySettings> {
     return { ...this.#policy, weights: Object.fromEntries(paths.map(({ id, index }) => [id, this.weight(index)])) };

@@ -7,6 +7,7 @@ import { maxTransferBytes } from '../block/device.ts';
 import type { FileDeviceOptions } from '../block/file-device.ts';
 import type { MemoryDeviceOptions } from '../block/memory-device.ts';
 import { defined } from '../base/assert.ts';
+import type { AssociationOptions } from '../fabric/nvme-tcp/association.ts';
 import { checkFilters } from '../filters/spec.ts';
 import { mapStore } from '../io/uring/store.ts';
 import { activePathBytes } from '../multipath/selectors/active-path.ts';
@@ -21,10 +22,17 @@ import { claimIdentity, type IdentityClaim } from './identity-claim.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
 import type { OpenedDevice } from './reactor-entry.ts';
 import { LivePolicy } from './live-policy.ts';
+import { PathChanges, type PathPeers } from './path-changes.ts';
 import { PathTable } from './path-table.ts';
 import type { Source } from './source.ts';
 import { mergedPathState } from './volume-counters.ts';
-import { type AttachedVolume, type EarlierOrder, liveIndexes } from './volume-lead.ts';
+import {
+  type AttachedVolume,
+  type EarlierOrder,
+  type LeasedPath,
+  type LeasePathOrder,
+  liveIndexes,
+} from './volume-lead.ts';
 import type { VolumePlan } from './volume-reactor.ts';
 import { geometryOf } from './volume-shape.ts';
 
@@ -47,6 +55,10 @@ export interface OpenSource {
   readonly statistics: readonly DeviceStatistics[];
   /** What is in quarantine; null where there are no paths. */
   readonly ghosts: GhostFile | null;
+  /** How paths come and go; null where there are none. */
+  readonly changes: PathChanges | null;
+  /** What all of its paths are connected with, but for the address. */
+  readonly target: Omit<AssociationOptions, 'address'> | null;
   /** How its paths are used; where there are none, nothing follows from it. */
   readonly policy: LivePolicy;
   readonly claim: IdentityClaim;
@@ -153,6 +165,8 @@ async function openLocal(
       statistics,
       ghosts: null,
       policy: new LivePolicy({}, []),
+      changes: null,
+      target: null,
       claim,
       multipath: null,
       abandon: () => {},
@@ -226,6 +240,11 @@ async function openFabric(
     const reactors = reactorsServed(host, attached);
     const statistics = buffers.slice(0, reactors).map((buffer) => new DeviceStatistics(buffer));
     await pathsPlaced(attached, statistics);
+    const changes = new PathChanges(
+      { name: options.name, paths, statistics, onDropped: ({ index }) => policy.forget(index) },
+      pathPeers(host, device, attached, request.timeoutMs),
+    );
+    const { address: _first, ...target } = defined(source.request.targets[0], 'a target');
     return {
       device,
       geometry,
@@ -239,6 +258,8 @@ async function openFabric(
       statistics,
       ghosts,
       policy,
+      changes,
+      target,
       claim,
       multipath: device,
       abandon: () => {},
@@ -251,6 +272,30 @@ async function openFabric(
     await host.lead.call('volume.release', attached.lease);
     throw error;
   }
+}
+
+/** The reactors of this host, and its lead, as those who have a volume's paths. */
+function pathPeers(host: CausewayHost, device: number, { lease, info }: AttachedVolume, timeoutMs: number): PathPeers {
+  const { lead } = host;
+  const all = <Result>(method: string, index: number): Promise<Result[]> =>
+    host.callAll<Result>(method, () => ({ device, index }));
+  return {
+    lease: async (target) => {
+      const order: LeasePathOrder = { lease, target, identity: info.identity.id, timeoutMs };
+      const leased = await lead.call<LeasedPath>('volume.lease-path', order);
+      host.associations.set(leased.view.association, leased.view);
+      return leased;
+    },
+    giveBack: (association) => lead.call('volume.return-path', { lease, association }),
+    reset: (association) => lead.call('volume.reset', [association]),
+    add: (index, association) => host.callAll('volume.add-path', () => ({ device, index, association })),
+    retire: (index) => all('volume.retire-path', index),
+    load: async (index) => (await all<number>('volume.path-load', index)).reduce((sum, load) => sum + load, 0),
+    settle: (index) => lead.call('volume.settle-path', { device, index }),
+    drop: async (index) => (await all<boolean>('volume.drop-path', index)).every((isDropped) => isDropped),
+    forget: (index) => lead.call('volume.forget-path', { device, index }),
+    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  };
 }
 
 /** What an earlier program left ends at once if its controllers can be reset; else time ends it, and this says nothing. */
@@ -285,7 +330,10 @@ async function pathsPlaced(attached: AttachedVolume, statistics: readonly Device
 
 /** Closes it on every reactor. No request may be under way. */
 export async function closeSource(host: CausewayHost, source: OpenSource): Promise<void> {
-  if (source.kind !== 'alias') source.ghosts?.end();
+  if (source.kind !== 'alias') {
+    source.ghosts?.end();
+    await source.changes?.end();
+  }
   await host.callAll('device.close', () => source.device);
   if (source.kind === 'alias') return;
   const livesOn = source.lease !== null && (await host.lead.call<boolean>('volume.release', source.lease));

@@ -6,7 +6,7 @@ import { maxPaths } from '../multipath/statistics.ts';
 export interface VolumePathEntry {
   /** What stands for it on every reactor. Belongs to another path later, when this one is gone. */
   readonly index: number;
-  /** Belongs to no other path, ever. */
+  /** Never that of another address; the same one again if others kept it while the path was away. */
   readonly association: number;
   /** For people: `<address>:<port>`. */
   readonly id: string;
@@ -50,6 +50,7 @@ export class PathTable {
   }
 
   add(path: VolumePathEntry): void {
+    this.#gone.delete(path.association);
     this.#paths.push(path);
     this.#paths.sort((one, other) => one.index - other.index);
   }
@@ -65,8 +66,13 @@ export class PathTable {
     return this.byAssociation(association)?.id ?? this.#gone.get(association);
   }
 
-  /** Nothing is in quarantine any more because of gone associations that are not among these. */
-  forgetGone(besides: ReadonlySet<number>): void {
-    for (const association of this.#gone.keys()) if (!besides.has(association)) this.#gone.delete(association);
+  /** Associations whose paths are gone, and what those were called. */
+  get gone(): ReadonlyMap<number, string> {
+    return this.#gone;
+  }
+
+  /** The association is over, and all its fences are. */
+  forgetGone(association: number): void {
+    this.#gone.delete(association);
   }
 }

@@ -22,8 +22,8 @@ import { type DirectIo, DirectChannel } from './direct-channel.ts';
 import { runVerifier, type VerifierPlan } from './verifier.ts';
 import { type Mapping, mapGate } from './gate-mapping.ts';
 import { sharedIn } from './ghost-record.ts';
-import { type AttachRequest, type EarlierOrder, VolumeLead } from './volume-lead.ts';
-import { type VolumePlan, VolumeReactor } from './volume-reactor.ts';
+import { type AttachRequest, type EarlierOrder, type LeasePathOrder, VolumeLead } from './volume-lead.ts';
+import { type AddPathOrder, type PathOrder, type VolumePlan, VolumeReactor } from './volume-reactor.ts';
 import type { Shape } from './volume-shape.ts';
 import { runWorker, type WorkerContext } from './worker-main.ts';
 
@@ -97,6 +97,15 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'volume.reset-earlier': (order: EarlierOrder) => defined(lead, 'not the lead').resetEarlier(order),
     'volume.disable': async (order: { device: number; index: number; disabled: boolean }) =>
       volumes.disable(order.device, order.index, order.disabled),
+    'volume.add-path': async (order: AddPathOrder) => volumes.addPath(order),
+    'volume.retire-path': async (order: PathOrder) => volumes.retirePath(order),
+    'volume.path-load': async (order: PathOrder) => volumes.pathLoad(order),
+    'volume.settle-path': (order: PathOrder) => volumes.settlePath(order),
+    'volume.drop-path': async (order: PathOrder) => volumes.dropPath(order),
+    'volume.forget-path': async (order: PathOrder) => volumes.forgetPath(order),
+    'volume.lease-path': (order: LeasePathOrder) => defined(lead, 'not the lead').leasePath(order),
+    'volume.return-path': (order: { lease: number; association: number }) =>
+      defined(lead, 'not the lead').returnPath(order.lease, order.association),
     'volume.told': async (order: { device: number; shape: Shape }) => volumes.told(order.device, order.shape),
     'volume.tell-all': async (device: number) => volumes.tellAll(device),
     'volume.fail-queued': async (device: number) => volumes.volume(device).failQueued(),

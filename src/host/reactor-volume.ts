@@ -6,10 +6,16 @@
  * does not have. All hear the same of a path, so they come to the same end; one that did not witness a change is told of
  * it by those that did.
  */
+import { assert } from '../base/assert.ts';
 import type { ErrorCode } from '../base/errors.ts';
+import { op, Request } from '../block/request.ts';
+import { status } from '../block/status.ts';
 import { access as ana, type Access as AnaAccess, type PathInfo } from '../fabric/nvme-tcp/messages.ts';
+import type { Io } from '../io/contract.ts';
 import type { MultipathDevice } from '../multipath/device.ts';
-import type { Access } from '../multipath/state.ts';
+import type { Member } from '../multipath/member.ts';
+import { type Access, type PathState, pathStateNames } from '../multipath/state.ts';
+import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
 import type { SharedParts } from './ghost-record.ts';
 import type { KnownPath, VolumeEvent, VolumePath, VolumePlan } from './volume-reactor.ts';
 import { isSameShape, mismatch, nextShape, obstacle, reshaped, type Shape, shapeNote } from './volume-shape.ts';
@@ -35,6 +41,10 @@ export class ReactorVolume {
   readonly shared: SharedParts;
   /** Indexes of paths that the administrator took out; a path may come (back) after that. */
   readonly disabled = new Set<number>();
+  /** By the path's index, the association that it leads over; null where there is no path. */
+  readonly #associations: (number | null)[];
+  /** Indexes of paths that are being taken away. */
+  readonly #retired = new Set<number>();
   readonly #tell: (event: VolumeEvent) => void;
   /** Those that lead to the volume, or to another one where it should be. */
   readonly #paths = new Map<VolumePath, KnownPath>();
@@ -52,6 +62,7 @@ export class ReactorVolume {
     this.device = device;
     this.shared = shared;
     this.#tell = tell;
+    this.#associations = [...plan.associations];
     this.#shape = { sizeBytes: plan.geometry.sizeBytes, readOnly: plan.isProtected };
     for (const index of plan.witnesses) this.#shown[index] = this.#shape;
     device.geometry = reshaped(plan.geometry, plan.geometry.sizeBytes, plan.geometry.readOnly);
@@ -85,6 +96,80 @@ export class ReactorVolume {
     this.#follow();
   }
 
+  /** One more path, over this association, of which these are known already. Nobody has its index any more. */
+  addPath(index: number, association: number, known: Iterable<KnownPath>): void {
+    assert((this.#associations[index] ?? null) === null, 'a path index is used twice');
+    while (this.#associations.length < index) this.#associations.push(null);
+    this.#associations[index] = association;
+    for (const path of known) if (path.path.controller === association) this.onPath(path);
+  }
+
+  /** Nothing more is sent over the path, whatever is heard of it. */
+  retirePath(index: number): void {
+    this.#retired.add(index);
+    if (this.device.paths.members[index] !== undefined) this.device.setRemoved(index);
+    else this.tellState(index, 'removed');
+    this.#follow();
+  }
+
+  /** The retired path is forgotten, if nothing is under way on it. False: not yet. */
+  dropPath(index: number): boolean {
+    const { device, shared } = this;
+    const member = device.paths.members[index];
+    if (device.load(index) > 0) return false;
+    if (member !== undefined) {
+      leaveController(shared, member);
+      device.dropPath(index);
+    }
+    device.statistics.forgetPath(index);
+    for (const path of this.#paths.keys()) if (this.#indexOf(path) === index) this.#paths.delete(path);
+    if (this.#associations[index] !== undefined) this.#associations[index] = null;
+    this.#refusals[index] = null;
+    this.#shown[index] = null;
+    this.disabled.delete(index);
+    this.#retired.delete(index);
+    this.#follow();
+    return true;
+  }
+
+  /**
+   * Before a path is dropped behind which there is a volatile cache: what was acknowledged over it is flushed, by a flush
+   * of the whole volume. No reactor sends anything over it any more. A flush that fails because something was lost before
+   * tells us instead of who has to know; so the loss is counted anew, before it counts as told. What could not be flushed
+   * is lost with the path.
+   */
+  async settlePath(io: Io, index: number): Promise<void> {
+    const { ledger } = this.shared;
+    if (ledger.isDirty(index)) {
+      const flushed = io.deferred<void>();
+      const request = new Request(io, 0);
+      request.begin(op.flush, 0, 0, 0, 0, {
+        onRequest: ({ status: outcome }) => {
+          if (outcome !== status.ok) ledger.inherit();
+          flushed.resolve();
+        },
+      });
+      this.device.submit(request);
+      await flushed.promise;
+    }
+    ledger.settleLost(index);
+  }
+
+  /** For a path that is not there. */
+  tellState(index: number, state: PathState): void {
+    const { device, plan } = this;
+    device.statistics.set(DeviceStatistics.pathBase(index) + pathCounter.state, pathStateNames.indexOf(state));
+    this.#tell({ kind: 'path-state', device: plan.device, index, state });
+  }
+
+  /**
+   * Nothing of the volume is under way: controllers that live hold nothing of it. Others go on using them, so whoever
+   * finds its file and has controllers reset that may hold something must not find these.
+   */
+  leaveControllers(): void {
+    for (const member of this.device.paths.members) if (member !== undefined) leaveController(this.shared, member);
+  }
+
   /** Another reactor's device has become like this: there, a path changed that had been otherwise. */
   told(shape: Shape): void {
     if (isSameShape(shape, this.#shape)) return;
@@ -100,7 +185,7 @@ export class ReactorVolume {
 
   /** Where this path stands among the volume's; -1 if it is none of them. */
   #indexOf(path: VolumePath): number {
-    return this.plan.associations.indexOf(path.controller);
+    return this.#associations.indexOf(path.controller);
   }
 
   #isOurs({ identity }: PathInfo): boolean {
@@ -118,9 +203,10 @@ export class ReactorVolume {
    */
   #follow(): boolean {
     const { plan, device } = this;
-    const up = [...this.#paths.values()].filter(
-      ({ path, info }) => path.open && this.#isOurs(info) && obstacle(device.geometry, info) === '',
-    );
+    const up = [...this.#paths.values()].filter(({ path, info }) => {
+      const counts = path.open && !this.#retired.has(this.#indexOf(path));
+      return counts && this.#isOurs(info) && obstacle(device.geometry, info) === '';
+    });
     const shown = up.map(({ path, info: { id, sizeBytes, readOnly } }) => {
       return { id, sizeBytes, readOnly, isWitness: this.#shown[this.#indexOf(path)] === this.#shape };
     });
@@ -150,6 +236,7 @@ export class ReactorVolume {
     const { plan, device } = this;
     const { path, info } = known;
     const index = this.#indexOf(path);
+    if (this.#retired.has(index)) return;
     const member = device.paths.members[index];
     if (!this.#isOurs(info)) {
       // The address is right, the volume is another one: using it would mix two volumes. That ours may be there under
@@ -203,4 +290,10 @@ export class ReactorVolume {
     const { readOnly } = this.device.geometry;
     this.#tell({ kind: 'volume-shape', device, shape: this.#shape, readOnly, note: this.#note });
   }
+}
+
+function leaveController({ gate, lives }: SharedParts, { path }: Member): void {
+  const { open, controller, epoch } = path;
+  const isDoubted = gate.entries().some((entry) => entry.controller === controller && entry.epoch === epoch);
+  if (open && !isDoubted) lives.ended(controller, epoch);
 }

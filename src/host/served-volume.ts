@@ -1,4 +1,5 @@
 /** One attached volume: its device on every reactor, its kernel device, and what is told of both. */
+import { defined } from '../base/assert.ts';
 import { CausewayError } from '../base/errors.ts';
 import type { FilterReport } from '../filters/spec.ts';
 import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
@@ -13,6 +14,7 @@ import type { CausewayHost } from './host.ts';
 import { fenceViews } from './fence-views.ts';
 import { closeSource, type OpenSource } from './open-source.ts';
 import { momentNow, PathRecords } from './path-records.ts';
+import { parseAddress } from './source.ts';
 import { planPayload } from './payload-budget.ts';
 import { bounded } from './reactor-thread.ts';
 import { runtimeDirectory } from './runtime-dir.ts';
@@ -20,9 +22,9 @@ import type { StatisticsView } from './statistics-view.ts';
 import type { DeviceView, HolderView, HostEvent } from './view.ts';
 import { describeChange, ShapeFollower } from './shape-follower.ts';
 import { deviceDelays, pathViews, sumCounters } from './volume-counters.ts';
-import type { AssociationView } from './volume-lead.ts';
+import { type AssociationView, isOver } from './volume-lead.ts';
 import type { VolumeEvent } from './volume-reactor.ts';
-import { reshaped, type Shape } from './volume-shape.ts';
+import { mismatch, reshaped, type Shape } from './volume-shape.ts';
 import { viewStatistics } from './volume-statistics.ts';
 
 /** What is in flight comes back within this time, or the path that holds it is given up. Milliseconds. */
@@ -225,6 +227,25 @@ export class ServedVolume implements Attachment {
     await this.#host.callAll('volume.disable', () => ({ device: this.source.multipath, index, disabled }));
   }
 
+  async addPath(address: string): Promise<string> {
+    this.#checkHasPaths();
+    const { changes, target, subsystem } = this.source;
+    const whole = { ...defined(target, 'a target'), address: await parseAddress(address, subsystem) };
+    const now = reshaped(this.source.geometry, this.#follower.common.sizeBytes, this.#follower.common.readOnly);
+    const { id } = await defined(changes, 'paths').add(whole, (info) => mismatch(now, info));
+    this.#emit({ event: 'path-added', device: this.name, message: `path ${id} was added`, path: id });
+    return id;
+  }
+
+  async removePath(text: string, options: { force?: boolean } = {}): Promise<void> {
+    this.#checkHasPaths();
+    const { changes, paths } = this.source;
+    const path = paths.find(this.name, text);
+    await defined(changes, 'paths').remove(path, options.force === true);
+    this.#records.drop(path);
+    this.#emit({ event: 'path-removed', device: this.name, message: `path ${path.id} was removed`, path: path.id });
+  }
+
   policy(): Required<PolicySettings> {
     this.#checkHasPaths();
     return this.source.policy.settings(this.source.paths.list);
@@ -366,6 +387,9 @@ export class ServedVolume implements Attachment {
 
   onAssociation(view: AssociationView): void {
     this.#records.onAssociation(view);
+    if (isOver(view)) this.source.paths.forgetGone(view.association);
+    // A path that was not connected at first, or is new, may need longer than the others.
+    if (this.source.paths.byAssociation(view.association) !== undefined) this.source.ghosts?.raise(view.fenceMs);
   }
 
   onFenced(association: number, epoch: number, how: FenceKind): void {

@@ -126,6 +126,18 @@ async function parseTargets(
   return { targets, ...(first.nsid === undefined ? {} : { nsid: first.nsid }) };
 }
 
+/** The address of one more path, `HOST[:PORT]`. @throws CausewayError `bad-url`, `name-not-resolved` */
+export async function parseAddress(text: string, subnqn: string): Promise<{ host: string; port: number }> {
+  const addresses = /[/?#,\s]/.test(text) ? [] : parseNvmeUrl(`nvme+tcp://${text}/${subnqn}`).addresses;
+  const [address] = addresses;
+  if (address === undefined) {
+    throw new CausewayError('bad-url', `${JSON.stringify(text.slice(0, 100))} is no address of a path`, {
+      hint: 'Write it as HOST[:PORT], such as 192.0.2.1:4420.',
+    });
+  }
+  return { host: await resolveName(address.host), port: address.port };
+}
+
 function definedOnly(values: Record<string, number | undefined>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined),

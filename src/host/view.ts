@@ -181,6 +181,8 @@ export interface HostEvent {
   readonly event:
     | 'ready'
     | 'path-state'
+    | 'path-added'
+    | 'path-removed'
     | 'fence'
     | 'all-paths-down'
     | 'paths-back'

@@ -84,6 +84,11 @@ export interface AssociationView {
   readonly fences: readonly PendingFence[];
 }
 
+/** It is closed, and nothing of it can be executed any more. */
+export function isOver({ state, fences }: AssociationView): boolean {
+  return state === 'closed' && fences.length === 0;
+}
+
 export interface AttachedVolume {
   readonly lease: number;
   readonly info: PathInfo;
@@ -93,6 +98,20 @@ export interface AttachedVolume {
 /** Indexes of the paths that showed the volume as it was attached. */
 export function liveIndexes({ associations }: AttachedVolume): number[] {
   return [...associations.keys()].filter((index) => associations[index]?.state === 'live');
+}
+
+/** One more path for a volume that is attached. */
+export interface LeasePathOrder {
+  readonly lease: number;
+  readonly target: AssociationOptions;
+  /** Of the volume. */
+  readonly identity: string;
+  readonly timeoutMs: number;
+}
+
+export interface LeasedPath {
+  readonly info: PathInfo;
+  readonly view: AssociationView;
 }
 
 /** What the lead tells the main thread. */
@@ -174,13 +193,58 @@ export class VolumeLead implements AssociationListener {
   async release(number: number): Promise<boolean> {
     const lease = defined(this.#leases.get(number), 'a lease is given back twice');
     this.#leases.delete(number);
-    const ending = [...lease].map(async ([association, nsids]) => {
-      await this.#associations.release(association, nsids);
-      const livesOn = this.#associations.get(association) !== undefined;
-      if (!livesOn) this.#namespaces.delete(association);
-      return livesOn;
-    });
+    const ending = [...lease].map(([association, nsids]) => this.#giveBack(association, nsids));
     return (await Promise.all(ending)).includes(true);
+  }
+
+  /**
+   * Connects one more path of a volume. On failure everything that was begun is taken back.
+   * @throws CausewayError `path-exists`, of the address when it can not be reached, `volume-disagrees`, `volume-gone`
+   */
+  async leasePath({ lease: number, target, identity, timeoutMs }: LeasePathOrder): Promise<LeasedPath> {
+    const lease = this.#leases.get(number);
+    const association = this.#associations.acquire(target);
+    const where = whereOf(association);
+    if (lease === undefined || lease.has(association.number)) {
+      await this.#associations.release(association.number, target.nsids);
+      if (lease === undefined) throw new CausewayError('volume-gone', 'the volume was detached');
+      throw new CausewayError('path-exists', `there is a path over ${where} already`);
+    }
+    lease.set(association.number, target.nsids);
+    try {
+      await this.#reach([association], timeoutMs);
+      const info = this.#find(association, identity);
+      return { info, view: viewOf(association) };
+    } catch (error) {
+      await this.returnPath(number, association.number);
+      throw error;
+    }
+  }
+
+  /** The path is gone from all reactors, or never came to them. Nothing is done if the volume is gone altogether. */
+  async returnPath(number: number, association: number): Promise<void> {
+    const lease = this.#leases.get(number);
+    if (lease === undefined || !lease.has(association)) return;
+    const nsids = lease.get(association);
+    lease.delete(association);
+    await this.#giveBack(association, nsids);
+  }
+
+  /** True: it lives on, for others. */
+  async #giveBack(association: number, nsids: readonly number[] | undefined): Promise<boolean> {
+    await this.#associations.release(association, nsids);
+    const livesOn = this.#associations.get(association) !== undefined;
+    if (!livesOn) this.#namespaces.delete(association);
+    return livesOn;
+  }
+
+  /** The volume of this identity as one association shows it. */
+  #find(association: Association, identity: string): PathInfo {
+    const found = this.#namespaces.get(association.number) ?? [];
+    for (const namespace of found) if (isUsable(namespace) && namespace.identity.id === identity) return namespace;
+    const shown = found.map((each) => (isUsable(each) ? each.identity.id : each.message)).join(', ') || 'none';
+    const where = whereOf(association);
+    throw new CausewayError('volume-disagrees', `${where} does not show the volume ${identity} (it shows: ${shown})`);
   }
 
   /** Has them reset over the volume's own controllers. True: none of them can execute anything any more. */

@@ -13,9 +13,9 @@ import type { PathListener } from '../fabric/nvme-tcp/reactor-side.ts';
 import type { Io } from '../io/contract.ts';
 import { MultipathDevice } from '../multipath/device.ts';
 import type { PolicyOrder } from './live-policy.ts';
-import { type PathState, pathStateNames } from '../multipath/state.ts';
+import type { PathState } from '../multipath/state.ts';
 import { ActivePath } from '../multipath/selectors/active-path.ts';
-import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
+import { DeviceStatistics } from '../multipath/statistics.ts';
 import type { SharedParts } from './ghost-record.ts';
 import { ReactorVolume } from './reactor-volume.ts';
 import type { Shape } from './volume-shape.ts';
@@ -71,6 +71,16 @@ export type VolumeEvent =
     }
   | { readonly kind: 'path-state'; readonly device: number; readonly index: number; readonly state: PathState }
   | { readonly kind: 'fenced'; readonly association: number; readonly epoch: number; readonly how: FenceKind };
+
+/** One path of a device. */
+export interface PathOrder {
+  readonly device: number;
+  readonly index: number;
+}
+
+export interface AddPathOrder extends PathOrder {
+  readonly association: number;
+}
 
 export type VolumePath = NativePath & Pick<NvmePath, 'instance' | 'suspect'>;
 
@@ -183,20 +193,7 @@ export class VolumeReactor implements PathListener {
     this.#volumes.delete(device);
     this.#byIdentity.delete(volume.plan.identity.id);
     this.#byNsid.get(volume.plan.nsid)?.delete(volume);
-    this.#leaveControllers(volume);
-  }
-
-  /**
-   * Nothing of the volume is under way: controllers that live hold nothing of it. Others go on using them, so whoever
-   * finds its file and has controllers reset that may hold something must not find these.
-   */
-  #leaveControllers({ device, shared }: ReactorVolume): void {
-    const doubted = new Set(shared.gate.entries().map(({ controller, epoch }) => `${controller}/${epoch}`));
-    for (const member of device.paths.members) {
-      if (member === undefined || !member.path.open) continue;
-      const { controller, epoch } = member.path;
-      if (!doubted.has(`${controller}/${epoch}`)) shared.lives.ended(controller, epoch);
-    }
+    volume.leaveControllers();
   }
 
   /** Takes a path out of use, whether it is there yet or not, or into use again. */
@@ -208,9 +205,38 @@ export class VolumeReactor implements PathListener {
       volume.device.setDisabled(index, disabled);
       return;
     }
-    const state = disabled ? 'disabled' : 'connecting';
-    volume.device.statistics.set(DeviceStatistics.pathBase(index) + pathCounter.state, pathStateNames.indexOf(state));
-    this.#tell({ kind: 'path-state', device, index, state });
+    volume.tellState(index, disabled ? 'disabled' : 'connecting');
+  }
+
+  // Paths that come and go while the device is there: reactor-volume.ts. The main thread gives an index to a new path only
+  // when every reactor has dropped the one that had it, so a reactor that learns later never mixes up two paths. A device
+  // that was closed meanwhile has none.
+
+  addPath({ device, index, association }: AddPathOrder): void {
+    this.#volumes.get(device)?.addPath(index, association, this.#paths.values());
+  }
+
+  retirePath({ device, index }: PathOrder): void {
+    this.#volumes.get(device)?.retirePath(index);
+  }
+
+  async settlePath({ device, index }: PathOrder): Promise<void> {
+    await this.#volumes.get(device)?.settlePath(this.#io, index);
+  }
+
+  /** False as long as something is under way on it. */
+  dropPath({ device, index }: PathOrder): boolean {
+    return this.#volumes.get(device)?.dropPath(index) ?? true;
+  }
+
+  /** Every reactor has dropped it: its index may be used again. */
+  forgetPath({ device, index }: PathOrder): void {
+    this.#volumes.get(device)?.shared.ledger.forget(index);
+  }
+
+  /** What the path still carries, with what must go over it. */
+  pathLoad({ device, index }: PathOrder): number {
+    return this.#volumes.get(device)?.device.load(index) ?? 0;
   }
 
   /** Nothing of that life of the controller can be executed any more, as far as this volume is concerned. */

@@ -20,6 +20,8 @@ import { activePathBytes } from '../multipath/selectors/active-path.ts';
 import { statisticsBytes } from '../multipath/statistics.ts';
 import { BlockHistory } from './block-history.ts';
 import { sharedBytes, sharedIn, type SharedParts } from './ghost-record.ts';
+import { PathChanges, type PathPeers } from './path-changes.ts';
+import { PathTable } from './path-table.ts';
 import { type AttachedVolume, type LeadEvent, liveIndexes, VolumeLead } from './volume-lead.ts';
 import { type VolumeEvent, type VolumePlan, VolumeReactor } from './volume-reactor.ts';
 import { geometryOf } from './volume-shape.ts';
@@ -45,12 +47,25 @@ export class TestVolume {
   readonly attached: AttachedVolume;
   readonly devices: readonly MultipathDevice[];
   readonly shared: SharedParts;
+  readonly paths: PathTable;
+  readonly changes: PathChanges;
 
-  constructor(number: number, attached: AttachedVolume, devices: readonly MultipathDevice[], shared: SharedParts) {
+  constructor(
+    number: number,
+    attached: AttachedVolume,
+    devices: readonly MultipathDevice[],
+    shared: SharedParts,
+    peers: PathPeers,
+  ) {
     this.number = number;
     this.attached = attached;
     this.devices = devices;
     this.shared = shared;
+    this.paths = new PathTable(
+      attached.associations.map(({ association, host, port }) => ({ association, id: `${host}:${port}` })),
+    );
+    const statistics = devices.map((device) => device.statistics);
+    this.changes = new PathChanges({ name: 'test', paths: this.paths, statistics, onDropped: () => {} }, peers);
   }
 
   get device(): MultipathDevice {
@@ -238,9 +253,39 @@ export class TestHost {
       };
       return volumes.make(plan, sharedIn(memory, reactors, reactor));
     });
-    const volume = new TestVolume(device, attached, devices, sharedIn(memory, reactors));
+    const volume = new TestVolume(device, attached, devices, sharedIn(memory, reactors), this.#peers(device, attached));
     this.volumes.add(volume);
     return volume;
+  }
+
+  target(port: number, nsid: number): AssociationOptions {
+    return { address: portAddress(port), subnqn, hostnqn, hostid, nsids: [nsid] };
+  }
+
+  /** Word of a change reaches the reactors one after the other. */
+  #peers(device: number, { lease, info }: AttachedVolume): PathPeers {
+    const all = async <Result>(order: (volumes: VolumeReactor) => Result): Promise<Result[]> => {
+      const results: Result[] = [];
+      for (const { io, volumes } of this.reactors) {
+        await io.sleep(1);
+        results.push(order(volumes));
+      }
+      return results;
+    };
+    const [first] = this.reactors;
+    return {
+      lease: (target) => this.lead.leasePath({ lease, target, identity: info.identity.id, timeoutMs: 5000 }),
+      giveBack: (association) => this.lead.returnPath(lease, association),
+      reset: async (association) => this.lead.reset([association]),
+      add: (index, association) => all((volumes) => volumes.addPath({ device, index, association })),
+      retire: (index) => all((volumes) => volumes.retirePath({ device, index })),
+      load: async (index) =>
+        (await all((volumes) => volumes.pathLoad({ device, index }))).reduce((sum, load) => sum + load, 0),
+      settle: (index) => first!.volumes.settlePath({ device, index }),
+      drop: async (index) => (await all((volumes) => volumes.dropPath({ device, index }))).every(Boolean),
+      forget: async (index) => first!.volumes.forgetPath({ device, index }),
+      sleep: (milliseconds) => first!.io.sleep(milliseconds),
+    };
   }
 
   /** As the product does it: nothing is under way any more. */

@@ -53,6 +53,19 @@ export interface Volume extends UserDevice, AsyncDisposable {
   /** @throws CausewayError `no-such-path` */
   restorePath(id: string): Promise<void>;
   /**
+   * Connects one more path, `HOST[:PORT]`, to the same subsystem while I/O runs, with the options of the others. Resolves to
+   * its id; it carries I/O as soon as it may.
+   * @throws CausewayError `path-exists`, `too-many-paths`, `path-unfit`, `volume-disagrees`, `bad-url`, and those of
+   * connecting (`nvme-unreachable`, `attach-timeout`, …); nothing has changed then
+   */
+  addPath(address: string): Promise<string>;
+  /**
+   * Takes a path away while I/O runs. It gets no new I/O; what is under way on it ends, or is decided as lost after 10
+   * seconds. Resolves when it is gone.
+   * @throws CausewayError `no-such-path`; `last-path` if no other path carries I/O (`force` takes it away all the same)
+   */
+  removePath(id: string, options?: { force?: boolean }): Promise<void>;
+  /**
    * Changes how paths are used, while I/O runs: any of the options of `attach` that `PolicySettings` has; what is not
    * given stays as it is. Resolves when it has taken effect; `view()` shows it.
    * @param consent `acceptStaleData` is needed for ghost writes `none`
@@ -171,6 +184,16 @@ export class AttachedVolume implements Volume {
 
   restorePath(id: string): Promise<void> {
     return this.attachment.restorePath(id);
+  }
+
+  async addPath(address: string): Promise<string> {
+    this.#checkOpen();
+    return await this.attachment.addPath(address);
+  }
+
+  async removePath(id: string, options?: { force?: boolean }): Promise<void> {
+    this.#checkOpen();
+    await this.attachment.removePath(id, options);
   }
 
   async setPolicy(settings: PolicySettings, consent?: PolicyConsent): Promise<void> {

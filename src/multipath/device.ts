@@ -169,6 +169,25 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.#pump();
   }
 
+  /**
+   * Commands under way on the path, and parts that must go over it: until there are none it can not be dropped. A part that
+   * is held for a fence, or that waits to be sent again, is no longer bound to the path that had it.
+   */
+  load(index: number): number {
+    return (this.paths.members[index]?.own.size ?? 0) + this.#parts.underWayOn(index);
+  }
+
+  /** There is no such path any more, and what its index stands for is told anew. */
+  dropPath(index: number): void {
+    assert(this.load(index) === 0, 'a path is dropped while something is under way on it');
+    const { path } = this.paths.member(index);
+    if (path.waiter === this) path.waiter = null;
+    this.paths.drop(index);
+    this.paths.setWeight(index, 1);
+    this.#pump();
+    this.#noteStranded();
+  }
+
   setAccess(index: number, access: Access): void {
     this.paths.member(index).access = access;
     this.pathChanged(index);

@@ -95,6 +95,11 @@ export class FlushLedger {
     return false;
   }
 
+  /** No reactor has a path of this index: another one may have it from now on, with a controller of its own. */
+  forget(path: number): void {
+    for (const word of Object.values(words)) Atomics.store(this.#words, this.#at(path, word), 0);
+  }
+
   /** An earlier program left something uncovered: the next flush tells of it. */
   inherit(): void {
     Atomics.add(this.#words, lostWord, 1);

@@ -19,6 +19,11 @@ export class PartPool {
     return this.#free.size === 0;
   }
 
+  /** How many a path has. Looks at all of them. */
+  underWayOn(pathIndex: number): number {
+    return this.all.reduce((count, part) => count + (part.underWay && part.pathIndex === pathIndex ? 1 : 0), 0);
+  }
+
   /** One for this request, whose job has that number. Only when it is not empty. */
   take(job: number, request: Request): Part {
     const part = this.#free.shift()!;

@@ -192,6 +192,12 @@ export class DeviceStatistics {
     if (milliseconds > this.get(sum + 1)) this.set(sum + 1, milliseconds);
   }
 
+  /** Nothing is known of the path with this index. */
+  forgetPath(index: number): void {
+    const base = DeviceStatistics.pathBase(index);
+    this.counters.fill(0, base, base + pathCounters);
+  }
+
   /** Where the counters of the path with this index begin. */
   static pathBase(index: number): number {
     return deviceWords + index * pathWords;

@@ -1,4 +1,4 @@
-/** `causeway policy`: seen and changed on a device that is served, and what can be said wrongly. */
+/** `causeway policy`, `path add` and `path remove`: on a device that is served, and what can be said wrongly. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { causeway, freshName, startReady, traces } from '../support/cli.ts';
@@ -74,5 +74,50 @@ describe('the policy of a device', requires('root', 'io_uring', 'fuse', 'loop'),
       assert.match(refused.stderr, /has no paths.*\[no-such-path\]/);
     }
     assert.equal((await causeway('detach', name)).code, 0);
+  });
+});
+
+describe('paths that come and go', requires('root', 'io_uring', 'fuse', 'loop'), () => {
+  test('by command, while it is served', async () => {
+    const name = freshName();
+    const { running, ready } = await startReady('demo', '--name', name, '--size', '64m', '--ports', '3');
+    const [first = '', second = '', third = ''] = ready.paths.map(({ id }) => id);
+    const paths = async (): Promise<string[]> => {
+      const { stdout } = await causeway('path', 'list', name, '--json');
+      return (JSON.parse(stdout) as { paths: { id: string }[] }).paths.map(({ id }) => id);
+    };
+    const removed = await causeway('path', 'remove', name, '1', '--json');
+    assert.deepEqual(JSON.parse(removed.stdout), { name, path: first, state: 'removed' });
+    assert.deepEqual(await paths(), [second, third]);
+    await running.line('"event":"path-removed"');
+    const gone = await causeway('path', 'restore', name, first);
+    assert.deepEqual([gone.code, /no-such-path/.test(gone.stderr)], [7, true]);
+    const added = await causeway('path', 'add', name, first, '--json');
+    assert.deepEqual(JSON.parse(added.stdout), { name, path: first, state: 'live-optimized' });
+    assert.deepEqual((await paths()).toSorted(), [first, second, third].toSorted());
+
+    const wrong: [words: string[], exit: number, code: string][] = [
+      [['add', name, first], 6, 'path-exists'],
+      [['add', name, '127.0.0.1:1'], 4, 'nvme-unreachable'],
+      [['add', name, 'nvme+tcp://127.0.0.1'], 2, 'bad-url'],
+      [['add', name, '127.0.0.1,127.0.0.2'], 2, 'bad-url'],
+      [['remove', name, '127.0.0.9'], 7, 'no-such-path'],
+      [['remove', 'nobody-here', '1'], 7, 'no-such-device'],
+    ];
+    for (const [words, exit, code] of wrong) {
+      const refused = await causeway('path', ...words);
+      assert.deepEqual([refused.code, refused.stdout], [exit, ''], refused.stderr);
+      assert.match(refused.stderr, new RegExp(`\\[${code}\\]\\n$`));
+    }
+    for (const id of [second, third]) assert.equal((await causeway('path', 'remove', name, id)).code, 0);
+    const last = await causeway('path', 'remove', name, '1');
+    assert.deepEqual([last.code, /last-path/.test(last.stderr)], [6, true]);
+    assert.equal((await causeway('path', 'remove', name, '1', '--force')).code, 0);
+    assert.deepEqual(await paths(), []);
+    assert.equal((await causeway('path', 'add', name, second)).code, 0);
+    assert.match((await causeway('show', name)).stdout, /1 of 1 live/);
+    running.kill('SIGTERM');
+    assert.equal((await running.ended).code, 0);
+    assert.deepEqual(traces(name), []);
   });
 });

@@ -185,6 +185,18 @@ export class FakeAttachment implements Attachment {
     this.#paths = this.#paths.map((path) => (path.id === id ? { ...path, state } : path));
   }
 
+  async addPath(address: string): Promise<string> {
+    const id = address.includes(':') ? address : `${address}:4420`;
+    if (this.#paths.some((path) => path.id === id)) throw new CausewayError('path-exists', `${id} is there`);
+    this.#paths = [...this.#paths, fakePath(9, { id })];
+    return id;
+  }
+
+  async removePath(id: string, options: { force?: boolean } = {}): Promise<void> {
+    if (this.#paths.length === 1 && options.force !== true) throw new CausewayError('last-path', `${id} is the last`);
+    this.#paths = this.#paths.filter((path) => path.id !== id);
+  }
+
   policy(): Required<PolicySettings> {
     const { paths } = this.view();
     const weights = Object.fromEntries(paths.map(({ id, weight }) => [id, weight]));
