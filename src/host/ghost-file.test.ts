@@ -175,6 +175,22 @@ describe('what an earlier program left', () => {
     assert.ok(keepMs > 80_000 && keepMs <= 90_000, `${keepMs} ms`);
   });
 
+  it('is kept as long as a path needs that came later, killed or detached; only the longest counts', () => {
+    const options = volume();
+    dieWith(options);
+    const second = new GhostFile(options);
+    for (const milliseconds of [0, 120_000, 90_000]) second.raise(milliseconds);
+    assert.equal(new GhostFile(options).heritage.keepMs, 120_000, 'after a kill');
+    const detached = volume();
+    dieWith(detached);
+    const last = new GhostFile(detached);
+    last.raise(120_000);
+    last.close();
+    last.raise(200_000);
+    const { keepMs } = new GhostFile(detached).heritage;
+    assert.ok(keepMs > 110_000 && keepMs <= 120_000, `${keepMs} ms`);
+  });
+
   it('is the whole volume where the file is torn, of another version or of another boot', () => {
     for (const harm of [
       (file: string) => fs.truncateSync(file, 100),

@@ -233,9 +233,27 @@ test('over four paths: one fails and comes back, the program is told, and no cal
     await until('the second path to be down', () => volume.view().paths[1]?.state !== 'live-optimized');
     await array.setPort(1, 'open');
     await until('the second path to be back', () => volume.view().paths[1]?.state === 'live-optimized', 30_000);
+
+    await volume.setPolicy({ selector: 'weighted', weights: { [first.id]: 3 }, noPathRetry: 60_000 });
+    const set = volume.view();
+    assert.deepEqual([set.selector, set.noPathRetry, set.paths[0]?.weight], ['weighted', 60_000, 3]);
+    await assert.rejects(volume.setPolicy({ ghostWrites: 'none' }), { code: 'invalid-argument' });
+    await assert.rejects(volume.setPolicy({ weights: { nowhere: 3 } }), { code: 'no-such-path' });
+    // @ts-expect-error -- types do not hold everybody back
+    await assert.rejects(volume.setPolicy({ keepAlive: 5 }), { code: 'invalid-argument' });
+    await volume.setPolicy({ ghostWrites: 'none' }, { acceptStaleData: true });
+    await volume.setPolicy({ ghostWrites: 'quarantine' });
+    await volume.removePath(first.id);
+    assert.equal(stateOf(first.id), undefined);
+    await assert.rejects(volume.addPath(set.paths[1]!.id), { code: 'path-exists' });
+    assert.equal(await volume.addPath(first.id), first.id);
+    await until('the path to be there again', () => stateOf(first.id) === 'live-optimized');
+    assert.equal(volume.view().paths.find(({ id }) => id === first.id)?.weight, 1, 'the weight of the path that went');
     enough.abort();
     await load;
     await assert.rejects(volume.failPath('10.1.2.3:4420'), { code: 'no-such-path' });
+    for (const { id } of volume.view().paths.slice(1)) await volume.removePath(id);
+    await assert.rejects(volume.removePath('1'), { code: 'last-path' });
     assert.ok(
       events.some(({ event, path, state }) => event === 'path-state' && path === first.id && state === 'disabled'),
     );
