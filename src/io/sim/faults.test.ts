@@ -197,4 +197,59 @@ describe('faults of the simulated network', () => {
     assert.ok(slip > 900 && slip < 1100);
     assert.equal(here.host.slip, 0);
   });
+
+  scene(
+    'a machine that sleeps does not notice: its clock stands still, and its timers come so much later',
+    async (here) => {
+      const { host, array, world } = here;
+      await host.sleep(10);
+      const [begun, local] = [world.now, host.clock.now()];
+      let slip = -1;
+      let fired = 0;
+      const early = host.timer(() => {
+        fired = world.now;
+        slip = host.slip;
+      });
+      early.arm(100);
+      await array.sleep(50);
+      const asleep = host.clock.now();
+      host.sleepDeeply(5000);
+      await array.sleep(2000);
+      assert.equal(host.clock.now(), asleep);
+      // What is armed for it meanwhile counts from when it wakes up.
+      const late = host.timer(() => (fired += 0));
+      late.arm(20);
+      host.sleepDeeply(4000);
+      await array.sleep(3990);
+      assert.equal(fired, 0);
+      await array.sleep(1000);
+      // It slept for 6 s in all: until 4 s after the 2 s that had passed when it was told so again.
+      assert.ok(fired >= begun + 6100 && fired < begun + 6101, `${fired - begun}`);
+      assert.equal(slip, 0);
+      assert.equal(late.armed, false);
+      assert.ok(Math.abs(world.now - begun - 6000 - (host.clock.now() - local)) < 0.1);
+    },
+  );
+
+  scene('who died may have a successor of the same name, whose memory is not his', async (here) => {
+    const place = here.host.memory.allocate(64);
+    here.host.memory.fill(place, 7, 64);
+    assert.throws(() => here.world.io('host'), /two reactors of one name/);
+    here.host.kill();
+    const heir = here.world.io('host');
+    assert.equal(heir.memory.takenBytes, 0);
+    assert.equal(heir.memory.u8[heir.memory.allocate(64)], 0);
+    const near = new Line(heir);
+    assert.equal(await near.connect(here.address), 0);
+    await near.abort();
+  });
+
+  scene('memory of a world that is over is clean for the next one', async (here) => {
+    const place = here.host.memory.allocate(4096);
+    here.host.memory.fill(place, 7, 4096);
+    here.world.end();
+    const other = new World({ seed: here.world.seed, memoryBytes: 4 * 1024 * 1024 }).io('other');
+    const again = other.memory.allocate(4096);
+    assert.ok(other.memory.u8.subarray(again, again + 4096).every((byte) => byte === 0));
+  });
 });
