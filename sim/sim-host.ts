@@ -372,8 +372,8 @@ export class SimHost {
     }
     await this.lead.release(this.lease);
     const { store } = this.#place;
-    const isEmpty = sharedIn(store.memory, this.reactors.length).gate.entries().length === 0;
-    store.leave(this.record?.left(isEmpty, false) ?? null);
+    const { gate, lives } = sharedIn(store.memory, this.reactors.length);
+    store.leave(this.record?.left(gate.entries().length === 0, lives.longestMs, false) ?? null);
     this.kill();
   }
 }

@@ -13,6 +13,8 @@ import type { ControllerInstance } from '../fabric/nvme-tcp/messages.ts';
 const maxLives = 256;
 /** More than that were there at some time: who reads does not know all. */
 const overflowWord = 0;
+/** The longest time that any life that ever stood here may need after its loss, whole milliseconds. */
+const longestWord = 1;
 const headWords = 2;
 const word = { tag: 0, controller: 1, epoch: 2, cntlid: 3, ciu: 4, cirnLow: 5, cirnHigh: 6 } as const;
 const wordsPerLife = 8;
@@ -28,8 +30,13 @@ export class ControllerLives {
     this.#words = new Int32Array(buffer, at, controllerLivesBytes / 4);
   }
 
-  /** Before anything is sent to that life of the controller. Any number of times. */
-  began(controller: number, epoch: number, instance: ControllerInstance): void {
+  /**
+   * Before anything is sent to that life of the controller. Any number of times.
+   * @param fenceMs how long after its loss it may still execute something: perhaps longer than any controller that was
+   * there when the volume was attached
+   */
+  began(controller: number, epoch: number, instance: ControllerInstance, fenceMs: number): void {
+    this.#needs(Math.ceil(fenceMs));
     for (let at = headWords; at < this.#words.length; at += wordsPerLife) {
       if (this.#is(at, controller, epoch)) return;
     }
@@ -40,6 +47,19 @@ export class ControllerLives {
   inherit(controller: number, epoch: number, instances: readonly ControllerInstance[] | null): void {
     if (instances === null) Atomics.store(this.#words, overflowWord, 1);
     else for (const instance of instances) this.#enter(controller, epoch, instance);
+  }
+
+  /** As long as that any life may need: those that an earlier program left are not counted. Milliseconds. */
+  get longestMs(): number {
+    return Atomics.load(this.#words, longestWord);
+  }
+
+  #needs(milliseconds: number): void {
+    for (;;) {
+      const before = Atomics.load(this.#words, longestWord);
+      if (before >= milliseconds) return;
+      if (Atomics.compareExchange(this.#words, longestWord, before, milliseconds) === before) return;
+    }
   }
 
   #enter(controller: number, epoch: number, { cntlid, ciu, cirn }: ControllerInstance): void {

@@ -41,8 +41,8 @@ const lost: ControllerInstance = { cntlid: 7, ciu: 2, cirn: 0xfedc_ba98_7654_321
 function dieWith(options: GhostFileOptions): void {
   void new GhostFile(options);
   const { gate, lives } = sharedIn(mapGate(options.path, options.reactors).memory, options.reactors, 1);
-  lives.began(3, 6, { ...lost, ciu: 1 });
-  lives.began(3, 7, lost);
+  lives.began(3, 6, { ...lost, ciu: 1 }, options.boundMs);
+  lives.began(3, 7, lost, options.boundMs);
   lives.ended(3, 6);
   assert.equal(gate.pass(0, 4096, 4096, nobody), passage.free);
   assert.equal(gate.pass(1, 65536, 8192, nobody), passage.free);
@@ -225,6 +225,18 @@ describe('what an earlier program left', () => {
     }
     assert.ok(quarantineEntries / 2 < 2048);
     assert.deepEqual(new GhostFile(options).heritage.ranges, [{ start: 0, length: sizeBytes }]);
+  });
+
+  it('is kept as long as any controller needs that the killed program used, also one that joined later', () => {
+    const options = volume();
+    dieWith(options);
+    sharedIn(mapGate(options.path, 2).memory, 2).lives.began(9, 1, { ...lost, cntlid: 9 }, 100_000);
+    const heir = new GhostFile(options);
+    assert.equal(heir.heritage.keepMs, 100_000);
+    sharedIn(mapGate(options.path, 2).memory, 2).lives.began(1, 1, lost, 200_000);
+    heir.close();
+    // Left in order: for the rest of that time.
+    assert.equal(new GhostFile({ ...options, uptime: () => 3_600_000 + 50_000 }).heritage.keepMs, 150_000);
   });
 
   it('is that a flush has to fail, if something was acknowledged from a cache or a loss was not told of', () => {

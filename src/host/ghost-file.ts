@@ -92,7 +92,7 @@ export class GhostFile {
     if (this.#closed) return;
     this.end();
     const isUncovered = livesOn && this.#shared.ledger.isUncovered;
-    const header = this.#record.left(this.entries().length === 0, isUncovered);
+    const header = this.#record.left(this.entries().length === 0, this.#shared.lives.longestMs, isUncovered);
     this.#closed = true;
     this.#mapping.unmap();
     if (header === null) fs.rmSync(this.path, { force: true });

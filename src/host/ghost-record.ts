@@ -169,15 +169,16 @@ export class GhostRecord {
   /**
    * After a detach in order: the header that is left, or null if the file is to go.
    * @param isEmpty nothing is in quarantine
+   * @param longestMs what any controller of this program may need, as `ControllerLives` says
    * @param isUncovered something acknowledged lies in the cache of a controller that lives on. One that was shut down has
    * written it out
    */
-  left(isEmpty: boolean, isUncovered: boolean): Uint8Array | null {
+  left(isEmpty: boolean, longestMs: number, isUncovered: boolean): Uint8Array | null {
     if (isEmpty && !isUncovered) return null;
     const { bootId, reactors } = this.#options;
     const boundMs = this.#boundMs;
     // What was inherited may have to be kept for longer than what was lost here.
-    const left = Math.max(boundMs, this.#dueAt - this.#clock.now());
+    const left = Math.max(boundMs, longestMs, this.#dueAt - this.#clock.now());
     return headerBytes({ bootId, reactors, boundMs: left, until: this.#clock.uptime() + left, isUncovered });
   }
 }
@@ -205,7 +206,8 @@ function findHeritage(options: RecordOptions, uptime: number, found: Uint8Array 
   const memory = new Uint8Array(found.subarray(sharedOffset)).buffer;
   const { gate, ledger, lives } = sharedIn(memory, header.reactors);
   const isUncovered = header.until === null ? ledger.isUncovered : header.isUncovered;
-  const longest = Math.max(boundMs, header.boundMs);
+  // A controller that joined after the volume was attached may need longer than those that were there.
+  const longest = Math.max(boundMs, header.boundMs, header.until === null ? lives.longestMs : 0);
   const keepMs = header.until === null ? longest : Math.min(longest, header.until - uptime);
   const left = gate.remains();
   if (keepMs <= 0 || left.length === 0) return { ...nothing, isUncovered };

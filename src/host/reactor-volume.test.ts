@@ -22,6 +22,7 @@ const deviceNumber = 1;
 
 class ArrayPath extends FakePath {
   readonly instance = { cntlid: 1, ciu: 1, cirn: 1n };
+  readonly fenceMs = 30_000;
 
   suspect(): void {}
 }

@@ -82,7 +82,7 @@ export interface AddPathOrder extends PathOrder {
   readonly association: number;
 }
 
-export type VolumePath = NativePath & Pick<NvmePath, 'instance' | 'suspect'>;
+export type VolumePath = NativePath & Pick<NvmePath, 'instance' | 'fenceMs' | 'suspect'>;
 
 /** A native path and what was said of it last. */
 export interface KnownPath {
@@ -156,7 +156,7 @@ export class VolumeReactor implements PathListener {
       isFenced: this.#isFenced,
       onOpened: ({ path }) => {
         const known = this.#known(path);
-        if (known !== null) shared.lives.began(path.controller, path.epoch, known.instance);
+        if (known !== null) shared.lives.began(path.controller, path.epoch, known.instance, known.fenceMs);
       },
       onPathState: ({ path, index, state }) => {
         this.#tell({ kind: 'path-state', device: plan.device, index, state });

@@ -26,7 +26,7 @@ import { Aborts } from './aborts.ts';
 import { type AssociationOptions, type CompleteOptions, completeOptions } from './association-options.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import { Controller, type ControllerListener, type ReadyController } from './controller.ts';
-import { Fence } from './fence.ts';
+import { Fence, fenceTime } from './fence.ts';
 import { Life } from './life.ts';
 import { lossOutcomeOf } from './loss.ts';
 import type { FenceKind, LeadLink, PathInfo, ToLead, ToReactor } from './messages.ts';
@@ -324,6 +324,7 @@ export class Association {
       cntlid: ready.cntlid,
       ciu: ready.id.ciu,
       cirn: ready.id.cirn,
+      fenceMs: fenceTime(ready, this.options.quiesceMs).milliseconds,
       hostid,
       hostnqn,
       subnqn,

@@ -81,6 +81,8 @@ export interface OpenQueue extends ControllerInstance {
   readonly kind: 'open-queue';
   readonly association: number;
   readonly epoch: number;
+  /** How long after its loss this life may still execute something, milliseconds. */
+  readonly fenceMs: number;
   readonly address: Address;
   readonly qid: number;
   readonly hostid: string;

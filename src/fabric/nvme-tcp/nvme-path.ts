@@ -50,6 +50,11 @@ export class NvmePath implements NativePath {
     return this.#queue.instance;
   }
 
+  /** How long after its loss that life may still execute something, milliseconds. */
+  get fenceMs(): number {
+    return this.#queue.fenceMs;
+  }
+
   get open(): boolean {
     return this.#queue.open && !this.gone;
   }

@@ -43,6 +43,7 @@ export interface QueuePairListener {
 
 /** What a queue pair must know to connect. */
 export interface QueueTarget extends ControllerInstance {
+  readonly fenceMs: number;
   readonly address: Address;
   /** Which life of the controller it belongs to. */
   readonly epoch: number;
@@ -141,6 +142,11 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   /** The controller of the life that it was last opened for. */
   get instance(): ControllerInstance {
     return defined(this.#target, 'a queue that was never opened has no controller');
+  }
+
+  /** How long after its loss that life may still execute something, milliseconds. */
+  get fenceMs(): number {
+    return defined(this.#target, 'a queue that was never opened has no controller').fenceMs;
   }
 
   /** For what it knows of a breakage. */

@@ -201,6 +201,7 @@ export class Stage implements QueuePairListener, PartOwner {
       cntlid: 1,
       ciu: 1,
       cirn: 1n,
+      fenceMs: 30_000,
       hostid: '0'.repeat(32),
       hostnqn: 'nqn.2026-11.io.causeway:host',
       subnqn: 'nqn.2026-11.io.causeway:array',
