@@ -282,6 +282,18 @@ describe('a volume that its array protects', () => {
   });
 });
 
+describe('a path that did not witness the change', () => {
+  it('is not believed while one that did may come back, and is when the administrator took all of those away', () => {
+    const one = new Bench(1, 1);
+    one.lose(0);
+    one.show(1, { sizeBytes: 32 * mebi });
+    assert.equal(one.size, 16);
+    one.reactor.retirePath({ device: deviceNumber, index: 0 });
+    assert.equal(one.size, 32);
+    assert.deepEqual(one.used, [1]);
+  });
+});
+
 describe('another volume under the address', () => {
   const other = { id: 'nguid.2', model: 'm', serial: 's' };
 

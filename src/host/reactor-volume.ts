@@ -197,6 +197,11 @@ export class ReactorVolume {
     return this.#indexOf(path) !== -1 && (this.#isOurs(info) || info.nsid === this.plan.nsid);
   }
 
+  /** A path that may still come back showed what the device is now. */
+  get #hasWitness(): boolean {
+    return this.#shown.some((shape, index) => shape === this.#shape && !this.#retired.has(index));
+  }
+
   /**
    * The device becomes what its paths show, where they agree. True if it changed; then all paths were placed anew. What
    * was admitted before goes on, under way or waiting, and the array answers it.
@@ -210,7 +215,7 @@ export class ReactorVolume {
     const shown = up.map(({ path, info: { id, sizeBytes, readOnly } }) => {
       return { id, sizeBytes, readOnly, isWitness: this.#shown[this.#indexOf(path)] === this.#shape };
     });
-    const next = nextShape(this.#shape, shown, this.#told);
+    const next = nextShape(this.#shape, shown, this.#told, this.#hasWitness);
     const isChanged = next !== this.#shape;
     if (isChanged) {
       this.#shape = next;

@@ -5,7 +5,8 @@
  * The device follows what *all* paths that are up show, and only if one of them showed before what the device is now. A
  * path that never did is no witness of a change: it may have led elsewhere from the start, a copy of the volume on
  * another array for example, which is smaller, or read-only as long as it is the copy. While only such paths are up the
- * device stays as it is, and requests wait for the others.
+ * device stays as it is, and requests wait for the others. If there are no others any more, because the administrator
+ * took them all away, those that he gave it are what there is, and are believed.
  *
  * - Grown: as soon as every path shows more, the device is as large as the smallest of them. Until then it keeps its
  *   size, which all of them have.
@@ -40,8 +41,14 @@ export function isSameShape(one: Shape, other: Shape): boolean {
 /**
  * What the device is from now on; `current` itself if nothing changes.
  * @param told what a witness on another reactor has seen
+ * @param hasWitness one of the device's paths, whether it is up or not, showed what the device is now
  */
-export function nextShape(current: Shape, shown: readonly ShownShape[], told: Shape | null): Shape {
+export function nextShape(
+  current: Shape,
+  shown: readonly ShownShape[],
+  told: Shape | null,
+  hasWitness: boolean,
+): Shape {
   if (shown.length === 0) return current;
   const sizes = shown.map(({ sizeBytes }) => sizeBytes);
   const least = Math.min(...sizes);
@@ -54,7 +61,7 @@ export function nextShape(current: Shape, shown: readonly ShownShape[], told: Sh
   const next = { sizeBytes, readOnly };
   if (isSameShape(next, current)) return current;
   const isSeen = shown.some(({ isWitness }) => isWitness) || (told !== null && isSameShape(told, next));
-  return isSeen ? next : current;
+  return isSeen || !hasWitness ? next : current;
 }
 
 /** What people should know while paths that are used do not show what the device is; empty if they do. */
