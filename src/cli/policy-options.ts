@@ -8,6 +8,7 @@ import { durationOr, given, oneOf, refused, seconds, wholeNumber } from './optio
 const noPathWords = { queue: -1, fail: 0 } as const;
 const fastFailWords = { off: -1 } as const;
 const backWords = { immediate: 0, manual: -1 } as const;
+const hedgeWords = { auto: 0 } as const;
 
 /** Milliseconds that I/O waits while no path lives; -1 = for ever. */
 export const whenNoPath = durationOr(
@@ -24,6 +25,13 @@ const whenBack = durationOr(
   '--failback',
   backWords,
   '"immediate", "manual" (`path restore` ends it), or a duration such as 30s',
+);
+
+/** Milliseconds after which a slow read is sent a second time; 0 = follows what reads take. */
+const hedgeAfter = durationOr(
+  '--hedge-after',
+  hedgeWords,
+  '"auto" (follows what reads take), or a duration such as 20ms',
 );
 
 function wholeMilliseconds(option: string): (text: string) => number {
@@ -127,8 +135,8 @@ export function addPolicyOptions(command: Command): Command {
     )
     .option(
       '--hedge-after <time>',
-      'after how long they are; 0: follows what reads of the device take (default)',
-      seconds('--hedge-after'),
+      'after how long they are: auto (follows what reads of the device take; default), or a duration',
+      hedgeAfter,
     );
 }
 
@@ -168,7 +176,7 @@ export function policyLines(policy: Required<PolicySettings>): string[] {
     ['flap-hold', inWords(policy.flapHold)],
     ['suspect-after', inWords(policy.suspectAfter)],
     ['hedge', String(policy.hedgeShare)],
-    ['hedge-after', inWords(policy.hedgeAfter)],
+    ['hedge-after', wordOr(hedgeWords, policy.hedgeAfter)],
   ];
   const width = Math.max(...lines.map(([option]) => option.length));
   return lines.map(([option, value]) => `${option.padEnd(width)}  ${value}`);
@@ -180,6 +188,6 @@ function wordOr(words: Readonly<Record<string, number>>, milliseconds: number): 
 
 /** A duration as an option takes it. */
 function inWords(milliseconds: number): string {
-  if (milliseconds % 60_000 === 0) return `${milliseconds / 60_000}m`;
+  if (milliseconds > 0 && milliseconds % 60_000 === 0) return `${milliseconds / 60_000}m`;
   return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`;
 }
