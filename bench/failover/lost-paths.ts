@@ -43,9 +43,9 @@ const closedAlone: Situation = {
   },
 };
 const swallowed: Situation = {
-  name: 'swallowed; I/O timeout 1 s',
+  name: 'swallowed; default time-outs',
   plan: { fault: 'swallowPort', window: 3000 },
-  options: { attach: { ...trusting, ioTimeout: 1000 } },
+  options: { attach: trusting },
 };
 
 const kinds = ['reads', 'writes', 'same'] as const satisfies readonly (keyof Stalls)[];
