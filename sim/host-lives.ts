@@ -6,6 +6,7 @@
 import { CausewayError } from '../src/base/errors.ts';
 import type { Random } from '../src/base/random.ts';
 import { op } from '../src/block/request.ts';
+import { sharedIn } from '../src/host/ghost-record.ts';
 import { GhostStore } from './ghost-store.ts';
 import type { Issued } from './issued.ts';
 import { Load, type LoadContext } from './load.ts';
@@ -51,6 +52,12 @@ export class HostLives {
     this.#context = context;
     this.#listener = listener;
     this.host = new SimHost(this.#place, listener);
+  }
+
+  /** Something that was written may still be written once more, by a ghost of this life or of an earlier one. */
+  get hasQuarantine(): boolean {
+    const { store, scenario } = this.#place;
+    return store.memory.byteLength > 0 && sharedIn(store.memory, scenario.host.reactors).gate.entries().length > 0;
   }
 
   /** The first life. */

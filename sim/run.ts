@@ -57,6 +57,9 @@ const mostTries = 4;
 let lives: HostLives | null = null;
 const checker = new Checker(mostBlocks * mostGrowth, () => lives?.oldestRead ?? Number.POSITIVE_INFINITY);
 
+/** Between two looks whether the ghosts that a lost cache leaves behind are over. Milliseconds. */
+const lossStep = 50;
+
 /** Plays it. Never throws for what is wrong with the code under test. */
 export async function run(scenario: Scenario): Promise<RunResult> {
   return await new Run(scenario).play();
@@ -74,6 +77,8 @@ class Run implements Stand {
   readonly #counts = new Map<FaultKind, number>();
   readonly #watch: AgeWatch;
   #turn = 0;
+  /** Losses of caches that are not over. */
+  #losses = 0;
   /** Of all lives. */
   readonly #devices: MultipathDevice[] = [];
 
@@ -227,6 +232,7 @@ class Run implements Stand {
   }
 
   async #readBack(): Promise<void> {
+    while (this.#losses > 0) await this.clock.sleep(lossStep);
     const { largest } = this.scenario.load;
     this.note('every block is read back');
     for (const load of this.#lives.loads) {
@@ -350,11 +356,19 @@ class Run implements Stand {
   }
 
   lossBegins(): void {
+    this.#losses += 1;
     checker.lossBegins();
   }
 
   lossEnds(): void {
-    checker.lossEnds();
+    void this.#endLoss();
+  }
+
+  /** What was acknowledged and lost with the cache may come back by a ghost of it, until the fences that are awaited now. */
+  async #endLoss(): Promise<void> {
+    while (this.#lives.hasQuarantine) await this.clock.sleep(lossStep);
+    this.#losses -= 1;
+    if (this.#losses === 0) checker.lossEnds();
   }
 }
 

@@ -201,8 +201,9 @@ export class Queue implements ConnectionOwner, CommandOwner {
 
   onCommandBuffer(command: Command): void {
     if (command.orphan) this.#release(command);
-    // After a kill it waits for the detachment like all others, so that nothing is given back twice.
-    else if (this.killed) command.phase = phase.parked;
+    // After a kill it waits for the detachment like all others, so that nothing is given back twice. On a connection that
+    // ends nothing is received any more, and nobody is there to be answered.
+    else if (this.killed || !this.connection.ready) command.phase = phase.parked;
     else this.#intake.gotBuffer(command);
   }
 
