@@ -25,6 +25,7 @@ const telling = [
   1016, // a path stayed removed after its ANA group's loss was over
   1728, // the device did not follow once all paths that had witnessed its state were taken away
   6383, // the array received into a buffer on a connection that was ending
+  6739, // a flush that was asked for patience went to another controller
   6552, // a ghost brought back what had been lost with a cache
 ];
 

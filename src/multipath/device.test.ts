@@ -408,6 +408,29 @@ describe('flush', () => {
     }
   });
 
+  it('goes to its own controller again, and to no other, when that asks for patience', async () => {
+    const one = bench(2, { selector: 'round-robin' }, true);
+    one.start(op.write, 0, 4096);
+    one.start(op.write, 4096, 4096);
+    for (const path of one.paths) path.answerAll();
+    await one.settle();
+    one.ended.length = 0;
+    one.start(op.flush, 0, 0);
+    const [busy, other] = [one.paths[0]!, one.paths[1]!];
+    other.answerAll();
+    for (let time = 0; time < 3; time += 1) {
+      busy.answer(verdict.failed | verdict.retryHere, status.busy, 100);
+      await one.settle(90);
+      assert.deepEqual([busy.taken.length, other.taken.length], [0, 0], 'it was sent too early');
+      await one.settle(20);
+      assert.deepEqual([busy.taken.length, other.taken.length], [1, 0]);
+    }
+    assert.deepEqual(one.ended, []);
+    busy.answerAll();
+    await one.settle();
+    assert.deepEqual(one.ended, [[2, status.ok]]);
+  });
+
   it('fails when the controller is lost while it is being flushed', async () => {
     const one = bench(2, {}, true);
     one.start(op.write, 0, 4096);

@@ -78,6 +78,8 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     this.#flusher = new Flusher(
       {
         paths: this.paths,
+        clock: io.clock,
+        wakeAt: (at) => this.#alarm.arm(at),
         newPart: (job) => (this.#parts.isEmpty ? null : this.#newPart(job, job.request!)),
         send: (part, path, index) => this.#send(part, path, index),
         sendAnywhere: (part) => this.#again.push(part),
@@ -370,18 +372,15 @@ export class MultipathDevice implements BlockDevice, PartOwner {
     }
     if (lives && !calledBack) part.refusals += 1;
     const next = this.#ghosts.fateOf(part);
-    if (next === fate.up) {
-      this.#decide(part, part.status === status.ok ? status.ioError : part.status);
-      return;
-    }
+    if (next === fate.up) return this.#decide(part, part.status === status.ok ? status.ioError : part.status);
     statistics.countRetry(member.base);
-    if (next === fate.hold) {
-      this.#ghosts.hold(part);
-    } else if (next === fate.later) {
-      this.#retries.postpone(part, this.#io.clock.now() + Math.max(part.retryDelay, 1));
-      this.#alarm.arm(part.startedAt);
-    } else {
-      this.#again.push(part);
+    const at = this.#io.clock.now() + (next === fate.later ? Math.max(part.retryDelay, 1) : 0);
+    if (part.op === op.flush && this.#flusher.postpone(part, member, at)) return;
+    if (next === fate.hold) this.#ghosts.hold(part);
+    else if (next === fate.again) this.#again.push(part);
+    else {
+      this.#retries.postpone(part, at);
+      this.#alarm.arm(at);
     }
   }
 

@@ -7,7 +7,7 @@ import { type Op, op, requestFlag } from '../block/request.ts';
 import { type Status, status } from '../block/status.ts';
 import type { NativePath, Part } from '../fabric/contract.ts';
 import { FlushLedger } from './flush-ledger.ts';
-import type { Task } from '../io/contract.ts';
+import type { Clock, Task } from '../io/contract.ts';
 import type { Job } from './job.ts';
 import type { Member } from './member.ts';
 import type { MultipathOptions } from './options.ts';
@@ -16,6 +16,9 @@ import type { PathSet } from './path-set.ts';
 /** The device, as far as flushing needs it. */
 export interface FlushHost {
   readonly paths: PathSet;
+  readonly clock: Clock;
+  /** `pump` is to be called at that time, milliseconds of the reactor's clock. */
+  wakeAt(at: number): void;
   /** A new part of the job's request; null if there is none. */
   newPart(job: Job): Part | null;
   send(part: Part, path: NativePath, index: number): void;
@@ -89,6 +92,19 @@ export class Flusher implements Task {
     return true;
   }
 
+  /**
+   * A flush part was answered with a request for patience. Only its own controller can make durable what it holds, so it is
+   * sent there again, not before `at`. False where another path does as well.
+   */
+  postpone(part: Part, member: Member, at: number): boolean {
+    if (this.#sharedCache) return false;
+    part.startedAt = at;
+    member.own.push(part);
+    this.#waiting += 1;
+    this.#host.wakeAt(at);
+    return true;
+  }
+
   /** The request of this job begins. */
   note(job: Job, operation: Op): void {
     if (!this.#isLosable || operation === op.read) return;
@@ -153,23 +169,33 @@ export class Flusher implements Task {
     part.offset = 0;
     part.length = 0;
     part.buffer = 0;
+    part.startedAt = 0;
     return part;
   }
 
-  /** Sends what waits for its own path. */
+  /** Sends what waits for its own path, and whose time has come. */
   pump(): void {
     if (this.#waiting === 0) return;
-    for (const member of this.#host.paths.members) {
-      if (member === undefined) continue;
-      while (member.own.size > 0 && (!member.path.open || member.path.hasRoom)) {
-        const part = member.own.shift()!;
-        this.#waiting -= 1;
-        if (member.path.open) {
-          this.#host.send(part, member.path, member.index);
-        } else {
-          this.#ledger.settleLost(member.index);
-          this.#host.done(part);
-        }
+    const now = this.#host.clock.now();
+    for (const member of this.#host.paths.members) if (member !== undefined) this.#pumpOne(member, now);
+  }
+
+  #pumpOne(member: Member, now: number): void {
+    const { own, path } = member;
+    for (let left = own.size; left > 0 && own.size > 0; left -= 1) {
+      if (path.open && !path.hasRoom) return;
+      const part = own.shift()!;
+      if (path.open && part.startedAt > now) {
+        own.push(part);
+        this.#host.wakeAt(part.startedAt);
+        continue;
+      }
+      this.#waiting -= 1;
+      if (path.open) {
+        this.#host.send(part, path, member.index);
+      } else {
+        this.#ledger.settleLost(member.index);
+        this.#host.done(part);
       }
     }
   }
