@@ -51,6 +51,11 @@ function dieWith(options: GhostFileOptions): void {
   gate.ended(2);
 }
 
+/** A path's controller that may need so long after its loss: a reactor is about to send something to it. */
+function beginLife({ path: file, reactors }: GhostFileOptions, milliseconds: number): void {
+  sharedIn(mapGate(file, reactors).memory, reactors).lives.began(9, milliseconds, { ...lost, cntlid: 9 }, milliseconds);
+}
+
 describe('what an earlier program left', () => {
   it('is nothing where there is no file and the host has been up for long, or the volume is new', () => {
     for (const more of [{}, { isNew: true, uptime: () => 1000 }] as Partial<GhostFileOptions>[]) {
@@ -178,15 +183,15 @@ describe('what an earlier program left', () => {
   it('is kept as long as a path needs that came later, killed or detached; only the longest counts', () => {
     const options = volume();
     dieWith(options);
-    const second = new GhostFile(options);
-    for (const milliseconds of [0, 120_000, 90_000]) second.raise(milliseconds);
+    void new GhostFile(options);
+    for (const milliseconds of [0, 120_000, 90_000]) beginLife(options, milliseconds);
     assert.equal(new GhostFile(options).heritage.keepMs, 120_000, 'after a kill');
     const detached = volume();
     dieWith(detached);
     const last = new GhostFile(detached);
-    last.raise(120_000);
+    beginLife(detached, 120_000);
     last.close();
-    last.raise(200_000);
+    beginLife(detached, 200_000);
     const { keepMs } = new GhostFile(detached).heritage;
     assert.ok(keepMs > 110_000 && keepMs <= 120_000, `${keepMs} ms`);
   });
@@ -230,10 +235,10 @@ describe('what an earlier program left', () => {
   it('is kept as long as any controller needs that the killed program used, also one that joined later', () => {
     const options = volume();
     dieWith(options);
-    sharedIn(mapGate(options.path, 2).memory, 2).lives.began(9, 1, { ...lost, cntlid: 9 }, 100_000);
+    beginLife(options, 100_000);
     const heir = new GhostFile(options);
     assert.equal(heir.heritage.keepMs, 100_000);
-    sharedIn(mapGate(options.path, 2).memory, 2).lives.began(1, 1, lost, 200_000);
+    beginLife(options, 200_000);
     heir.close();
     // Left in order: for the rest of that time.
     assert.equal(new GhostFile({ ...options, uptime: () => 3_600_000 + 50_000 }).heritage.keepMs, 150_000);

@@ -67,12 +67,6 @@ export class GhostFile {
     this.#timer.unref();
   }
 
-  /** How long the array may still execute something after a loss, as far as is known now. Only the longest counts. */
-  raise(boundMs: number): void {
-    const header = this.#closed ? null : this.#record.raise(boundMs);
-    if (header !== null) writeHeader(this.path, header);
-  }
-
   /** What was left can not come any more: time has passed, or all controllers that had it are reset. */
   over(): void {
     if (this.#timer === null) return;

@@ -105,14 +105,12 @@ export class GhostRecord {
   readonly heritage: Heritage;
   readonly #options: RecordOptions;
   readonly #clock: RecordClock;
-  #boundMs: number;
   #dueAt = Number.NEGATIVE_INFINITY;
   #isKept = false;
 
   /** @param found the file that is there; null if there is none */
   constructor(options: RecordOptions, clock: RecordClock, found: Uint8Array | null) {
     this.#options = options;
-    this.#boundMs = options.boundMs;
     this.#clock = clock;
     this.heritage = findHeritage(options, clock.uptime(), found);
   }
@@ -131,20 +129,6 @@ export class GhostRecord {
     bytes.set(headerBytes({ bootId, reactors, boundMs: Math.max(boundMs, keepMs), until: null, isUncovered: false }));
     bytes.set(new Uint8Array(memory), sharedOffset);
     return bytes;
-  }
-
-  /** The array may need longer than was known: the header that says so; null if it is no news. */
-  raise(boundMs: number): Uint8Array | null {
-    if (boundMs <= this.#boundMs) return null;
-    this.#boundMs = boundMs;
-    const { reactors, bootId } = this.#options;
-    return headerBytes({
-      bootId,
-      reactors,
-      boundMs: Math.max(boundMs, this.heritage.keepMs),
-      until: null,
-      isUncovered: false,
-    });
   }
 
   /** The reactors use it from now on. Returns after how many milliseconds `over` is due; 0: there is nothing to keep. */
@@ -175,8 +159,7 @@ export class GhostRecord {
    */
   left(isEmpty: boolean, longestMs: number, isUncovered: boolean): Uint8Array | null {
     if (isEmpty && !isUncovered) return null;
-    const { bootId, reactors } = this.#options;
-    const boundMs = this.#boundMs;
+    const { bootId, reactors, boundMs } = this.#options;
     // What was inherited may have to be kept for longer than what was lost here.
     const left = Math.max(boundMs, longestMs, this.#dueAt - this.#clock.now());
     return headerBytes({ bootId, reactors, boundMs: left, until: this.#clock.uptime() + left, isUncovered });

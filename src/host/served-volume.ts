@@ -388,8 +388,6 @@ export class ServedVolume implements Attachment {
   onAssociation(view: AssociationView): void {
     this.#records.onAssociation(view);
     if (isOver(view)) this.source.paths.forgetGone(view.association);
-    // A path that was not connected at first, or is new, may need longer than the others.
-    if (this.source.paths.byAssociation(view.association) !== undefined) this.source.ghosts?.raise(view.fenceMs);
   }
 
   onFenced(association: number, epoch: number, how: FenceKind): void {
