@@ -87,8 +87,7 @@ export class Flusher implements Task {
    */
   sendAgain(part: Part, member: Member): boolean {
     if (this.#sharedCache || part.attempts >= mostAttempts) return false;
-    member.own.push(part);
-    this.#waiting += 1;
+    this.#enqueue(part, member);
     return true;
   }
 
@@ -99,8 +98,7 @@ export class Flusher implements Task {
   postpone(part: Part, member: Member, at: number): boolean {
     if (this.#sharedCache) return false;
     part.startedAt = at;
-    member.own.push(part);
-    this.#waiting += 1;
+    this.#enqueue(part, member);
     this.#host.wakeAt(at);
     return true;
   }
@@ -155,6 +153,11 @@ export class Flusher implements Task {
     if (part === null) return;
     part.pathIndex = member.index;
     this.#marks[part.index] = this.#ledger.mark(member.index);
+    this.#enqueue(part, member);
+  }
+
+  /** It waits for this path and no other. */
+  #enqueue(part: Part, member: Member): void {
     member.own.push(part);
     this.#waiting += 1;
   }
