@@ -38,7 +38,8 @@ function weight(state: PathState): number {
   return carries === 0 ? 0 : 5 - carries;
 }
 
-function total(statistics: readonly DeviceStatistics[], counter: number): number {
+/** A counter of all reactors together. */
+export function total(statistics: readonly DeviceStatistics[], counter: number): number {
   return statistics.reduce((sum, each) => sum + each.get(counter), 0);
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../multipath/statistics.ts';
 import type { Moment, PathHistory } from './path-history.ts';
 import type { LatenciesView, LatencyView, StatisticsView } from './statistics-view.ts';
+import { total } from './volume-counters.ts';
 
 type Reactors = readonly DeviceStatistics[];
 
@@ -41,10 +42,6 @@ export function viewStatistics(
       };
     }),
   };
-}
-
-function total(reactors: Reactors, counter: number): number {
-  return reactors.reduce((sum, each) => sum + each.get(counter), 0);
 }
 
 function wait(
