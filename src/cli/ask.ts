@@ -101,7 +101,7 @@ function isPolicy(value: unknown): value is Required<PolicySettings> {
 export async function askPolicy(name: string): Promise<Required<PolicySettings>> {
   const value = await callControl(name, 'policy');
   if (isPolicy(value)) return value;
-  throw new CausewayError('control-protocol', `${name} answered with something that this version does not understand`);
+  throw notUnderstood(name);
 }
 
 /** @throws CausewayError of callControl */
