@@ -10,10 +10,11 @@ import type { AssociationOptions } from '../src/fabric/nvme-tcp/association.ts';
 import { FabricLead } from '../src/fabric/nvme-tcp/lead.ts';
 import type { ToLead, ToReactor } from '../src/fabric/nvme-tcp/messages.ts';
 import { FabricReactor } from '../src/fabric/nvme-tcp/reactor-side.ts';
+import { pathsPlaced, reactorsServed } from '../src/host/attached-paths.ts';
 import { earlierProgram, GhostRecord, sharedIn } from '../src/host/ghost-record.ts';
-import { PathChanges, type PathPeers } from '../src/host/path-changes.ts';
+import { localPeers } from '../src/host/local-peers.ts';
+import { PathChanges } from '../src/host/path-changes.ts';
 import { PathTable, type VolumePathEntry } from '../src/host/path-table.ts';
-import { mergedPathState } from '../src/host/volume-counters.ts';
 import { type AttachedVolume, type LeadEvent, liveIndexes, VolumeLead } from '../src/host/volume-lead.ts';
 import { type VolumeEvent, type VolumePlan, VolumeReactor } from '../src/host/volume-reactor.ts';
 import { geometryOf, mismatch, type Shape } from '../src/host/volume-shape.ts';
@@ -33,9 +34,6 @@ const hostnqn = 'nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-5555555
 const hostid = '11111111222233334444555555555555';
 const reactorBytes = 24 * 2 ** 20;
 const deviceNumber = 1;
-/** As long as attaching waits for word of the paths to reach all reactors. Milliseconds. */
-const placingStep = 5;
-const longestPlacing = 500;
 
 interface VolumeListener {
   onVolumeEvent(reactor: number, event: VolumeEvent): void;
@@ -191,15 +189,15 @@ export class SimHost {
       this.#kept.arm(keepMs);
       void this.#resetEarlier(record, keepMs);
     }
-    const granted = attached.associations.filter(({ state }) => state === 'live').map(({ queues }) => queues);
-    this.served = Math.max(1, Math.min(this.reactors.length, ...granted));
+    this.served = reactorsServed(this.reactors.length, attached);
     this.attached = true;
     const statistics = this.devices.slice(0, this.served).map((device) => device.statistics);
+    const { lead, reactors } = this;
     this.changes = new PathChanges(
       { name: 'the volume', paths: this.paths, statistics, onDropped: () => {} },
-      this.#peers(attached),
+      localPeers({ lead, reactors, turn: (reactor) => this.#turn(reactor) }, deviceNumber, attached),
     );
-    await this.#placed(attached);
+    await pathsPlaced(attached, statistics, (milliseconds) => this.reactors[0]!.io.sleep(milliseconds));
   }
 
   #target(port: number): AssociationOptions {
@@ -208,33 +206,6 @@ export class SimHost {
     const times = { katoMs, ioTimeoutMs, adminTimeoutMs, userTimeoutMs, handshakeMs, quiesceMs };
     const reconnects = { reconnectFirstMs: 100, reconnectLongestMs: 1000 };
     return { ...times, ...reconnects, address: portAddress(port), subnqn, hostnqn, hostid, digests, queueDepth };
-  }
-
-  /** As `pathPeers` of host/open-source.ts, with the world in the place of threads. */
-  #peers({ lease, info }: AttachedVolume): PathPeers {
-    const device = deviceNumber;
-    const first = this.reactors[0]!;
-    const all = async <Result>(order: (volumes: VolumeReactor) => Result): Promise<Result[]> => {
-      const results: Result[] = [];
-      for (const reactor of this.reactors) {
-        await this.#turn(reactor);
-        results.push(order(reactor.volumes));
-      }
-      return results;
-    };
-    return {
-      lease: (target) => this.lead.leasePath({ lease, target, identity: info.identity.id, timeoutMs: 5000 }),
-      giveBack: (association) => this.lead.returnPath(lease, association),
-      reset: async (association) => this.lead.reset([association]),
-      add: (index, association) => all((volumes) => volumes.addPath({ device, index, association })),
-      retire: (index) => all((volumes) => volumes.retirePath({ device, index })),
-      load: async (index) =>
-        (await all((volumes) => volumes.pathLoad({ device, index }))).reduce((sum, load) => sum + load, 0),
-      settle: (index) => first.volumes.settlePath({ device, index }),
-      drop: async (index) => (await all((volumes) => volumes.dropPath({ device, index }))).every(Boolean),
-      forget: async (index) => first.volumes.forgetPath({ device, index }),
-      sleep: (milliseconds) => first.io.sleep(milliseconds),
-    };
   }
 
   /** The path over a port of the array, if there is one now. */
@@ -281,16 +252,6 @@ export class SimHost {
   #spread(from: number, shape: Shape): void {
     for (const reactor of this.reactors) {
       if (reactor.index !== from) void this.#turn(reactor).then(() => reactor.volumes.told(deviceNumber, shape));
-    }
-  }
-
-  /** Waits until the paths that live are known to all reactors that serve. */
-  async #placed({ associations }: AttachedVolume): Promise<void> {
-    const statistics = this.devices.slice(0, this.served).map((device) => device.statistics);
-    const live = [...associations.keys()].filter((index) => associations[index]?.state === 'live');
-    for (let waited = 0; waited < longestPlacing; waited += placingStep) {
-      if (live.every((index) => mergedPathState(statistics, index) !== 'connecting')) return;
-      await this.reactors[0]!.io.sleep(placingStep);
     }
   }
 

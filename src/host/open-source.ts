@@ -13,6 +13,7 @@ import { mapStore } from '../io/uring/store.ts';
 import { activePathBytes } from '../multipath/selectors/active-path.ts';
 import { DeviceStatistics, statisticsBytes } from '../multipath/statistics.ts';
 import { bootId } from '../kernel/fuse/process-identity.ts';
+import { pathsPlaced, reactorsServed } from './attached-paths.ts';
 import { bridgeCellsBytes } from './bridge-cells.ts';
 import type { AttachOptions } from './contract.ts';
 import type { CausewayHost } from './host.ts';
@@ -25,7 +26,6 @@ import { LivePolicy } from './live-policy.ts';
 import { PathChanges, type PathPeers } from './path-changes.ts';
 import { PathTable } from './path-table.ts';
 import type { Source } from './source.ts';
-import { mergedPathState } from './volume-counters.ts';
 import {
   type AttachedVolume,
   type EarlierOrder,
@@ -72,9 +72,6 @@ const noClaim: IdentityClaim = { digest: '', release: () => {} };
 
 /** How long attaching may take unless said otherwise, milliseconds. */
 const attachTimeout = 15_000;
-/** Between two looks whether the paths are known everywhere, and how long that may take. Milliseconds. */
-const placingStep = 5;
-const longestPlacing = 500;
 
 /** @throws CausewayError of whatever is wrong with the source */
 export async function openSource(host: CausewayHost, source: Source, options: AttachOptions): Promise<OpenSource> {
@@ -178,6 +175,10 @@ async function openLocal(
   }
 }
 
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
 /** How long this host has been up, milliseconds. */
 function uptime(): number {
   return os.uptime() * 1000;
@@ -237,9 +238,9 @@ async function openFabric(
     await host.callAll('volume.make', plan);
     ghosts.begin(() => void host.callAll('volume.fenced', () => ({ device, ...earlierProgram })));
     void resetEarlier(host, ghosts, attached.lease);
-    const reactors = reactorsServed(host, attached);
+    const reactors = reactorsServed(host.reactors.length, attached);
     const statistics = buffers.slice(0, reactors).map((buffer) => new DeviceStatistics(buffer));
-    await pathsPlaced(attached, statistics);
+    await pathsPlaced(attached, statistics, sleep);
     const changes = new PathChanges(
       { name: options.name, paths, statistics, onDropped: ({ index }) => policy.forget(index) },
       pathPeers(host, device, attached, request.timeoutMs),
@@ -294,7 +295,7 @@ function pathPeers(host: CausewayHost, device: number, { lease, info }: Attached
     settle: (index) => lead.call('volume.settle-path', { device, index }),
     drop: async (index) => (await all<boolean>('volume.drop-path', index)).every((isDropped) => isDropped),
     forget: (index) => lead.call('volume.forget-path', { device, index }),
-    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    sleep,
   };
 }
 
@@ -305,27 +306,6 @@ async function resetEarlier(host: CausewayHost, ghosts: GhostFile, lease: number
   const order: EarlierOrder = { lease, lives, withinMs: keepMs };
   const areReset = await host.lead.call<boolean>('volume.reset-earlier', order).catch(() => false);
   if (areReset) ghosts.over();
-}
-
-/**
- * An array may grant fewer I/O queues than there are reactors. A reactor without one on some controller would have fewer
- * paths than the others, or none, and let requests wait although a path lives.
- */
-function reactorsServed(host: CausewayHost, attached: AttachedVolume): number {
-  const granted = attached.associations.filter(({ state }) => state === 'live').map(({ queues }) => queues);
-  return Math.max(1, Math.min(host.reactors.length, ...granted));
-}
-
-/**
- * Waits until the paths that live are known to all reactors that serve: word of them is on its way. A path that a
- * reactor refuses is not waited for longer than that.
- */
-async function pathsPlaced(attached: AttachedVolume, statistics: readonly DeviceStatistics[]): Promise<void> {
-  const live = liveIndexes(attached);
-  for (let waited = 0; waited < longestPlacing; waited += placingStep) {
-    if (live.every((index) => mergedPathState(statistics, index) !== 'connecting')) return;
-    await new Promise((resolve) => setTimeout(resolve, placingStep));
-  }
 }
 
 /** Closes it on every reactor. No request may be under way. */

@@ -20,6 +20,7 @@ import { activePathBytes } from '../multipath/selectors/active-path.ts';
 import { statisticsBytes } from '../multipath/statistics.ts';
 import { BlockHistory } from './block-history.ts';
 import { sharedBytes, sharedIn, type SharedParts } from './ghost-record.ts';
+import { localPeers } from './local-peers.ts';
 import { PathChanges, type PathPeers } from './path-changes.ts';
 import { PathTable } from './path-table.ts';
 import { type AttachedVolume, type LeadEvent, liveIndexes, VolumeLead } from './volume-lead.ts';
@@ -40,6 +41,9 @@ class HostReactor {
     this.fabric = new FabricReactor(io, { post }, this.volumes);
   }
 }
+
+/** Word of a change reaches the reactors one after the other. */
+const turn = ({ io }: HostReactor): Promise<unknown> => io.sleep(1);
 
 /** A volume that is attached: its device on each reactor. */
 export class TestVolume {
@@ -219,7 +223,7 @@ export class TestHost {
     const attached = await this.world.drive(this.begin(nsid, options));
     const volume = this.make(attached, policy);
     // Word of the paths is on its way to the reactors.
-    const live = attached.associations.flatMap(({ state }, index) => (state === 'live' ? [index] : []));
+    const live = liveIndexes(attached);
     const placed = (): boolean =>
       volume.devices.every(({ paths }) => live.every((index) => paths.members[index] !== undefined));
     await this.world.run({ until: placed, maxVirtualMs: 1000 });
@@ -253,39 +257,14 @@ export class TestHost {
       };
       return volumes.make(plan, sharedIn(memory, reactors, reactor));
     });
-    const volume = new TestVolume(device, attached, devices, sharedIn(memory, reactors), this.#peers(device, attached));
+    const peers = localPeers({ lead: this.lead, reactors: this.reactors, turn }, device, attached);
+    const volume = new TestVolume(device, attached, devices, sharedIn(memory, reactors), peers);
     this.volumes.add(volume);
     return volume;
   }
 
   target(port: number, nsid: number): AssociationOptions {
     return { address: portAddress(port), subnqn, hostnqn, hostid, nsids: [nsid] };
-  }
-
-  /** Word of a change reaches the reactors one after the other. */
-  #peers(device: number, { lease, info }: AttachedVolume): PathPeers {
-    const all = async <Result>(order: (volumes: VolumeReactor) => Result): Promise<Result[]> => {
-      const results: Result[] = [];
-      for (const { io, volumes } of this.reactors) {
-        await io.sleep(1);
-        results.push(order(volumes));
-      }
-      return results;
-    };
-    const [first] = this.reactors;
-    return {
-      lease: (target) => this.lead.leasePath({ lease, target, identity: info.identity.id, timeoutMs: 5000 }),
-      giveBack: (association) => this.lead.returnPath(lease, association),
-      reset: async (association) => this.lead.reset([association]),
-      add: (index, association) => all((volumes) => volumes.addPath({ device, index, association })),
-      retire: (index) => all((volumes) => volumes.retirePath({ device, index })),
-      load: async (index) =>
-        (await all((volumes) => volumes.pathLoad({ device, index }))).reduce((sum, load) => sum + load, 0),
-      settle: (index) => first!.volumes.settlePath({ device, index }),
-      drop: async (index) => (await all((volumes) => volumes.dropPath({ device, index }))).every(Boolean),
-      forget: async (index) => first!.volumes.forgetPath({ device, index }),
-      sleep: (milliseconds) => first!.io.sleep(milliseconds),
-    };
   }
 
   /** As the product does it: nothing is under way any more. */
