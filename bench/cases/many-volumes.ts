@@ -1,5 +1,6 @@
 /** 256 volumes over 64 controllers on one host: what they take, and what happens when half of the controllers go. */
 import fs from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchCase, CaseReport, Goal, TitledTable } from '../case.ts';
 import { cpuBetween, readCpu } from '../cpu-time.ts';
 import { namePrefix } from '../leftovers.ts';
@@ -191,10 +192,6 @@ async function readBack(device: string): Promise<Buffer> {
   } finally {
     await file.close();
   }
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 function descriptors(pid: number): { all: number; sockets: number } {

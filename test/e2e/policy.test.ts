@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../src/base/random.ts';
 import { ghostWrites } from '../../src/multipath/options.ts';
 import { selectorNames } from '../../src/multipath/selector.ts';
@@ -34,15 +35,12 @@ function scene(label: string, more: Partial<SceneOptions> = {}): SceneOptions {
   };
 }
 
-const wait = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => void setTimeout(resolve, Math.max(0, milliseconds)));
-
 /** How many reads and writes each path did in a while, by its id. */
 async function shares(it: Scene, milliseconds: number): Promise<Map<string, number>> {
   const count = (): [string, number][] =>
     it.volume.view().paths.map(({ id, counters }) => [id, counters.reads + counters.writes]);
   const before = new Map(count());
-  await wait(milliseconds);
+  await sleep(milliseconds);
   return new Map(count().map(([id, now]) => [id, now - (before.get(id) ?? 0)]));
 }
 
@@ -76,7 +74,7 @@ async function changes(it: Scene, milliseconds: number): Promise<number> {
       await volume.addPath(missing.splice(random.below(missing.length), 1)[0]!);
       moved += 1;
     }
-    await wait(until - performance.now());
+    await sleep(Math.max(0, until - performance.now()));
   }
   return moved;
 }
@@ -121,7 +119,7 @@ test('the I/O follows: shares by weight, one path alone, paths that come and go'
 
       await volume.setPolicy({ selector: 'failover-only' });
       // What was under way on the others ends.
-      await wait(200);
+      await sleep(200);
       const alone = await shares(it, 1000);
       t.diagnostic(`failover-only: ${[...alone.values()].join(', ')}`);
       assert.deepEqual(
@@ -143,7 +141,7 @@ test('the I/O follows: shares by weight, one path alone, paths that come and go'
 
       await volume.addPath(ids[0]!);
       await volume.setPolicy({ selector: 'round-robin' });
-      await wait(200);
+      await sleep(200);
       const turns = await shares(it, 1000);
       t.diagnostic(`round-robin, with a path that came: ${[...turns.values()].join(', ')}`);
       const [least, most] = [Math.min(...turns.values()), Math.max(...turns.values())];

@@ -3,11 +3,10 @@
  * sizes past all caches, each read held against the last write of each block. Unlike fio it tells an older block from the
  * right one at any time. Started with its job as JSON; prints its report as JSON.
  */
-import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Random } from '../../src/base/random.ts';
 import { BlockHistory } from '../../src/host/block-history.ts';
-import { mapAnonymous, viewOf } from '../../src/native/mapping.ts';
+import { DirectFile } from './direct-file.ts';
 import type { Scene } from './scene.ts';
 
 export interface CheckJob {
@@ -61,9 +60,7 @@ class Checker {
   readonly #job: CheckJob;
   readonly #random: Random;
   readonly #history: BlockHistory;
-  readonly #fd: number;
-  readonly #memory: Uint32Array;
-  readonly #bytes: Uint8Array;
+  readonly #file: DirectFile;
   readonly #until: number;
   #reads = 0;
   #writes = 0;
@@ -75,18 +72,13 @@ class Checker {
     this.#job = job;
     this.#random = new Random(job.seed);
     this.#history = new BlockHistory(job.seed, job.blockBytes, 0, job.blocks);
-    this.#fd = fs.openSync(job.device, fs.constants.O_RDWR | fs.constants.O_DIRECT);
-    const size = job.depth * job.largest * job.blockBytes;
-    // O_DIRECT wants aligned memory.
-    const buffer = viewOf(mapAnonymous('the checker', size), size);
-    this.#memory = new Uint32Array(buffer);
-    this.#bytes = new Uint8Array(buffer);
+    this.#file = new DirectFile(job.device, job.depth * job.largest * job.blockBytes);
     this.#until = performance.now() + job.milliseconds;
   }
 
   async run(): Promise<CheckReport> {
     await Promise.all(Array.from({ length: this.#job.depth }, (_unused, slot) => this.#work(slot)));
-    fs.closeSync(this.#fd);
+    this.#file.close();
     const { wrong, firstWrong } = this.#history;
     return {
       reads: this.#reads,
@@ -119,37 +111,25 @@ class Checker {
     let at = random.below(blocks - length + 1);
     while (!this.#history.take(at, length)) at = random.below(blocks - length + 1);
     const place = slot * largest * blockBytes;
-    const bytes = this.#bytes.subarray(place, place + length * blockBytes);
+    const bytes = this.#file.bytes.subarray(place, place + length * blockBytes);
     const word = place / 4;
     try {
       if (random.below(2) === 0) {
-        const generation = this.#history.fill(this.#memory, word, at, length);
+        const generation = this.#history.fill(this.#file.words, word, at, length);
         // Until it is known to be written nothing is known.
         this.#history.doubted(at, length);
-        await this.#transfer('write', bytes, at * blockBytes);
+        await this.#file.transfer('write', bytes, at * blockBytes);
         this.#history.written(at, length, generation);
         this.#writes += 1;
       } else {
         bytes.fill(0xa5);
-        await this.#transfer('read', bytes, at * blockBytes);
-        this.#history.check(this.#memory, word, at, length);
+        await this.#file.transfer('read', bytes, at * blockBytes);
+        this.#history.check(this.#file.words, word, at, length);
         this.#reads += 1;
       }
     } finally {
       this.#history.give(at, length);
     }
-  }
-
-  #transfer(way: 'read' | 'write', bytes: Uint8Array, position: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = (error: Error | null, moved: number): void => {
-        if (error !== null) reject(error);
-        else if (moved !== bytes.length) reject(new Error(`${way} of ${bytes.length} bytes moved ${moved}`));
-        else resolve();
-      };
-      if (way === 'read') fs.read(this.#fd, bytes, 0, bytes.length, position, done);
-      else fs.write(this.#fd, bytes, 0, bytes.length, position, done);
-    });
   }
 }
 

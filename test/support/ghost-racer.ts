@@ -5,7 +5,6 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defined } from '../../src/base/assert.ts';
 import { BlockHistory } from '../../src/host/block-history.ts';
@@ -17,7 +16,7 @@ import {
   fromThread,
   type Methods,
 } from '../../src/host/rpc.ts';
-import { mapAnonymous, viewOf } from '../../src/native/mapping.ts';
+import { DirectFile } from './direct-file.ts';
 
 export interface RaceJob {
   readonly device: string;
@@ -57,9 +56,7 @@ export const rangeBytes = rangeBlocks * blockBytes;
 class Race {
   readonly #job: RaceJob;
   readonly #history: BlockHistory;
-  readonly #fd: number;
-  readonly #words: Uint32Array;
-  readonly #bytes: Uint8Array;
+  readonly #file: DirectFile;
   #next = 0;
   #under: Promise<void>[] = [];
   #written = 0;
@@ -70,12 +67,7 @@ class Race {
   constructor(job: RaceJob) {
     this.#job = job;
     this.#history = new BlockHistory(job.seed, blockBytes, 0, job.ranges * rangeBlocks);
-    this.#fd = fs.openSync(job.device, fs.constants.O_RDWR | fs.constants.O_DIRECT);
-    const size = job.atOnce * rangeBytes;
-    // O_DIRECT wants aligned memory.
-    const buffer = viewOf(mapAnonymous('the race', size), size);
-    this.#words = new Uint32Array(buffer);
-    this.#bytes = new Uint8Array(buffer);
+    this.#file = new DirectFile(job.device, job.atOnce * rangeBytes);
   }
 
   /** Starts the writes to the next ranges. */
@@ -125,7 +117,7 @@ class Race {
   async #write(place: number, range: number, at: number, length: number): Promise<boolean> {
     const block = range * rangeBlocks + at;
     const from = place * rangeBytes;
-    const generation = this.#history.fill(this.#words, from / 4, block, length);
+    const generation = this.#history.fill(this.#file.words, from / 4, block, length);
     this.#history.doubted(block, length);
     const done = await this.#transfer('write', from, block, length);
     if (done) this.#history.written(block, length, generation);
@@ -135,30 +127,27 @@ class Race {
   async #check(place: number, range: number): Promise<void> {
     const block = range * rangeBlocks;
     const into = place * rangeBytes;
-    this.#bytes.fill(0xa5, into, into + rangeBytes);
+    this.#file.bytes.fill(0xa5, into, into + rangeBytes);
     if (await this.#transfer('read', into, block, rangeBlocks)) {
-      this.#history.check(this.#words, into / 4, block, rangeBlocks);
+      this.#history.check(this.#file.words, into / 4, block, rangeBlocks);
     }
   }
 
-  #transfer(way: 'read' | 'write', place: number, block: number, blocks: number): Promise<boolean> {
-    const bytes = this.#bytes.subarray(place, place + blocks * blockBytes);
-    return new Promise((resolve) => {
-      const done = (error: Error | null, moved: number): void => {
-        const whole = error === null && moved === bytes.length;
-        if (!whole) {
-          this.#errors += 1;
-          this.#firstError ||= error === null ? `a ${way} moved only ${moved} bytes` : error.message;
-        }
-        resolve(whole);
-      };
-      if (way === 'read') fs.read(this.#fd, bytes, 0, bytes.length, block * blockBytes, done);
-      else fs.write(this.#fd, bytes, 0, bytes.length, block * blockBytes, done);
-    });
+  /** False, and counted, if it failed. */
+  async #transfer(way: 'read' | 'write', place: number, block: number, blocks: number): Promise<boolean> {
+    const bytes = this.#file.bytes.subarray(place, place + blocks * blockBytes);
+    try {
+      await this.#file.transfer(way, bytes, block * blockBytes);
+      return true;
+    } catch (error) {
+      this.#errors += 1;
+      this.#firstError ||= String(error);
+      return false;
+    }
   }
 
   close(): void {
-    fs.closeSync(this.#fd);
+    this.#file.close();
   }
 }
 
