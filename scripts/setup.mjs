@@ -35,6 +35,15 @@ const PROGRAMS = {
     ['mkfs.xfs', 'xfsprogs'],
     ['blkdiscard', 'util-linux'],
     ['fstrim', 'util-linux'],
+    ['nvme', 'nvme-cli'],
+    // For test/vm/, which runs only where Debian's kernels can be fetched and node runs on x86.
+    ['qemu-system-x86_64', 'qemu-system-x86'],
+    ['busybox', 'busybox-static'],
+    ['cpio', 'cpio'],
+    ['xz', 'xz-utils'],
+    ['depmod', 'kmod'],
+    ['setpriv', 'util-linux'],
+    ['setsid', 'util-linux'],
   ],
   bench: [FIO, MODPROBE, ['qemu-storage-daemon', 'qemu-system-common']],
 };

@@ -10,9 +10,9 @@ export interface Outcome {
 const folders = '/usr/local/sbin:/usr/sbin:/sbin';
 
 /** Runs a program to its end. Code -1: it could not be started, or was killed after `seconds`. */
-export function attempt(program: string, args: readonly string[], seconds = 60): Promise<Outcome> {
+export function attempt(program: string, args: readonly string[], seconds = 60, cwd?: string): Promise<Outcome> {
   const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:${folders}`, LC_ALL: 'C' };
-  const options = { env, timeout: seconds * 1000, maxBuffer: 64 * 1024 * 1024 };
+  const options = { env, cwd, timeout: seconds * 1000, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve) => {
     execFile(program, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
