@@ -1,13 +1,11 @@
 /** Kernel devices of this run whose process had to be killed: the next start under their names would clear them up. */
 import fs from 'node:fs';
-import { defaultPlaces } from '../src/kernel/fuse/places.ts';
-import { withRecords } from '../src/kernel/fuse/record.ts';
-import { recoverName } from '../src/kernel/fuse/recover.ts';
+import { defaultPlaces, recordSuffix } from '../src/kernel/places.ts';
+import { clearName } from '../src/kernel/claim.ts';
 import { helperHost } from './peers/loop.ts';
 
 /** What the names of all devices of this run begin with. */
 export const namePrefix = `bench-${process.pid}-`;
-const recordSuffix = '.fuse.json';
 
 export async function clearLeftovers(say: (message: string) => void): Promise<void> {
   let entries: string[];
@@ -21,7 +19,7 @@ export async function clearLeftovers(say: (message: string) => void): Promise<vo
     const name = entry.slice(0, -recordSuffix.length);
     say(`clearing up after ${name}`);
     try {
-      await withRecords(helperHost, defaultPlaces, () => recoverName(helperHost, defaultPlaces, name));
+      await clearName(helperHost, defaultPlaces, name);
     } catch (error) {
       say(error instanceof Error ? error.message : String(error));
     }

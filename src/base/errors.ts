@@ -137,6 +137,11 @@ const TABLE = {
     EXIT.busy,
     'Unmount it and end the programs that use it, or force it: then they get input/output errors.',
   ),
+  'kernel-device-left': row(
+    EXIT.busy,
+    'Attach what it waits for under that name, or give it up with `causeway detach NAME --force`: then its users get ' +
+      'input/output errors.',
+  ),
   'device-name-taken': row(EXIT.busy, 'Choose another name, or detach the device that has it.'),
 
   // host

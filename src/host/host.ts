@@ -155,14 +155,16 @@ export class CausewayHost implements Host {
 
   /** Lets a reactor serve queues of a kernel device. */
   async serveQueues(reactor: number, device: number, plan: QueuePlan): Promise<ServedQueues> {
-    const server = await defined(this.reactors[reactor], 'a reactor').call<number>('queue.serve', { device, plan });
+    const thread = defined(this.reactors[reactor], 'a reactor');
+    const server = await thread.call<number>('queue.serve', { device, plan });
+    const quiesce = (): Promise<void> => thread.call('queue.quiesce', server);
     const key = `${reactor}/${server}`;
     const early = this.#early.get(key);
     if (early !== undefined) {
       this.#early.delete(key);
-      return { ended: Promise.resolve(early.failure) };
+      return { ended: Promise.resolve(early.failure), quiesce };
     }
-    return { ended: new Promise((resolve) => this.#queues.set(key, resolve)) };
+    return { ended: new Promise((resolve) => this.#queues.set(key, resolve)), quiesce };
   }
 
   /** Queue servers that ended before anybody asked. */

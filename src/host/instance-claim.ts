@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { CausewayError } from '../base/errors.ts';
-import { ownIdentity } from '../kernel/fuse/process-identity.ts';
+import { ownIdentity } from '../kernel/process-identity.ts';
 import { tryLock } from '../native/locks.ts';
 import { type InstanceKind, type InstanceRecord, readInstanceRecord } from './instance-record.ts';
 import { codeOf, makeRuntimeDirectory, placesOf, removeRuntimeDirectoryIfEmpty } from './runtime-dir.ts';

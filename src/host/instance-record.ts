@@ -1,6 +1,6 @@
 /** What the lock file of an instance says, read by anybody. It is text from outside: checked before it is believed. */
 import fs from 'node:fs';
-import type { ProcessIdentity } from '../kernel/fuse/process-identity.ts';
+import type { ProcessIdentity } from '../kernel/process-identity.ts';
 import { placesOf } from './runtime-dir.ts';
 
 export type InstanceKind = 'demo' | 'attach' | 'array';

@@ -1,7 +1,7 @@
 /** All instances of this host, running or left behind: from the files in the runtime directory. */
-import { defaultLinkDirectory } from '../kernel/fuse/places.ts';
-import { isAlive, type ProcessIdentity } from '../kernel/fuse/process-identity.ts';
-import { readRecord } from '../kernel/fuse/record.ts';
+import { defaultLinkDirectory, recordSuffix } from '../kernel/places.ts';
+import { isAlive, type ProcessIdentity } from '../kernel/process-identity.ts';
+import { readRecord } from '../kernel/record.ts';
 import { type InstanceKind, readInstanceRecord } from './instance-record.ts';
 import { namesWith, runtimeDirectory } from './runtime-dir.ts';
 
@@ -16,15 +16,12 @@ export interface InstanceEntry {
   readonly alive: boolean;
 }
 
-/** What the kernel room keeps for a device, whoever started it. */
-const kernelRecord = '.fuse.json';
-
 /**
  * Sorted by name.
  * @throws CausewayError `needs-root`, `runtime-directory`
  */
 export function listInstances(): InstanceEntry[] {
-  const names = new Set(['.lock', '.sock', kernelRecord].flatMap(namesWith));
+  const names = new Set(['.lock', '.sock', recordSuffix].flatMap(namesWith));
   return [...names].toSorted().map(entryOf);
 }
 

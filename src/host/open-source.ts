@@ -12,7 +12,7 @@ import { checkFilters } from '../filters/spec.ts';
 import { mapStore } from '../io/uring/store.ts';
 import { activePathBytes } from '../multipath/selectors/active-path.ts';
 import { DeviceStatistics, statisticsBytes } from '../multipath/statistics.ts';
-import { bootId } from '../kernel/fuse/process-identity.ts';
+import { bootId } from '../kernel/process-identity.ts';
 import { pathsPlaced, reactorsServed } from './attached-paths.ts';
 import { bridgeCellsBytes } from './bridge-cells.ts';
 import type { AttachOptions } from './contract.ts';

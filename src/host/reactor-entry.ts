@@ -8,7 +8,7 @@ import { FabricLead } from '../fabric/nvme-tcp/lead.ts';
 import { FabricReactor } from '../fabric/nvme-tcp/reactor-side.ts';
 import { type FilteredDevice, type FilterSpec, putFilters } from '../filters/spec.ts';
 import { knownStores, type StorePlace } from '../io/uring/store.ts';
-import type { QueuePlan } from '../kernel/contract.ts';
+import type { KernelQueueServer, QueuePlan } from '../kernel/contract.ts';
 import { makeQueueServer } from '../kernel/queue-server.ts';
 import { DeviceStatistics } from '../multipath/statistics.ts';
 import { AliasDevice } from './alias-device.ts';
@@ -47,7 +47,8 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
   );
   let lead: VolumeLead | null = null;
   let link: Lead | null = null;
-  let servers = 0;
+  const servers = new Map<number, KernelQueueServer>();
+  let lastServer = 0;
 
   const open = (number: number, device: BlockDevice): OpenedDevice => {
     devices.set(number, device);
@@ -162,11 +163,16 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'queue.serve': async (order: { device: number; plan: QueuePlan }) => {
       const server = makeQueueServer(io, deviceOf(order.device), order.plan);
       await server.start();
-      servers += 1;
-      const number = servers;
-      void server.ended.then((failure) => emit('queue-ended', { server: number, failure }));
+      lastServer += 1;
+      const number = lastServer;
+      servers.set(number, server);
+      void server.ended.then((failure) => {
+        servers.delete(number);
+        emit('queue-ended', { server: number, failure });
+      });
       return number;
     },
+    'queue.quiesce': async (number: number) => await servers.get(number)?.quiesce(),
 
     'generator.run': (order: { device: number; plan: GeneratorPlan }) =>
       runGenerator(io, deviceOf(order.device), order.plan),

@@ -6,7 +6,7 @@ import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
 import type { Geometry } from '../block/device.ts';
 import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
 import type { DeviceHolder } from '../native/holders.ts';
-import { defaultPlaces } from '../kernel/fuse/places.ts';
+import { defaultPlaces } from '../kernel/places.ts';
 import { mostQueues, openKernelDevice } from '../kernel/open.ts';
 import { pathLife } from '../multipath/path-life.ts';
 import type { AttachOptions, Attachment, PolicyConsent, PolicySettings } from './contract.ts';
@@ -87,8 +87,7 @@ export class ServedVolume implements Attachment {
       const kernelHost: KernelHost = {
         reactors: queues,
         serve: (reactor, plan) => {
-          const slots = plan.transport === 'uring' ? plan.queues.length : 1;
-          this.#payloadBytes += slots * plan.entriesPerQueue * plan.payloadBytes;
+          this.#payloadBytes += plan.slots * plan.payloadBytes;
           return this.#host.serveQueues(reactor, device, plan);
         },
         sleep,
@@ -97,6 +96,7 @@ export class ServedVolume implements Attachment {
       this.#kernel = await openKernelDevice(kernelHost, {
         kind,
         name: this.name,
+        volume: this.source.identity.id,
         geometry,
         transport: this.#options.fuseTransport ?? 'auto',
         places: { ...defaultPlaces, runtimeDirectory: runtimeDirectory() },
@@ -104,7 +104,8 @@ export class ServedVolume implements Attachment {
       });
       void this.#kernel.lost.then((what) => this.#onKernelLost(what));
     }
-    await this.#follower.begin(this.#kernel, made);
+    // A device that was taken over may have been made when the volume was otherwise.
+    await this.#follower.begin(this.#kernel, this.#kernel?.made ?? made);
     this.#state = 'serving';
     this.#emit({
       event: 'ready',

@@ -33,6 +33,8 @@ export interface FuseQueuePlan {
   readonly reads: boolean;
   /** Request slots of each queue (classic: of this reactor). */
   readonly entriesPerQueue: number;
+  /** All request slots of this reactor; each has a payload. */
+  readonly slots: number;
   /** The largest read or write; a multiple of the page. */
   readonly payloadBytes: number;
 }
@@ -50,6 +52,11 @@ export interface KernelQueueServer {
    */
   start(): Promise<void>;
   /**
+   * Control. Takes up nothing more: what the kernel hands out from now on stays unanswered, for the program that comes
+   * next. Resolves when everything that was taken up has been answered. The queues stay; the process ends after this.
+   */
+  quiesce(): Promise<void>;
+  /**
    * Control. Resolves when the kernel has let go of every queue (the device was taken away or aborted), all requests
    * came back and the memory is given back; with a sentence if the reason is a failure rather than an end.
    */
@@ -60,6 +67,8 @@ export interface KernelQueueServer {
 export interface ServedQueues {
   /** As KernelQueueServer.ended. */
   readonly ended: Promise<string | null>;
+  /** As KernelQueueServer.quiesce. */
+  quiesce(): Promise<void>;
 }
 
 /** What the control side borrows from its host. */
@@ -84,6 +93,16 @@ export interface KernelGeometry {
   readonly maxTransferBytes: number;
   /** For good. */
   readonly readOnly: boolean;
+  /** Acknowledged writes are durable only after a flush. */
+  readonly volatileCache: boolean;
+  readonly canDiscard: boolean;
+  readonly canWriteZeroes: boolean;
+}
+
+/** What a kernel device was told of its volume. */
+export interface KernelShape {
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
 }
 
 export interface DetachOptions {
@@ -103,6 +122,10 @@ export interface KernelDevice {
   readonly notes: readonly string[];
   /** How requests travel, for people: `FUSE over io_uring`. */
   readonly transport: string;
+  /** If this process dies, requests wait for the next one that serves the volume under this name, and nothing is lost. */
+  readonly survives: boolean;
+  /** As it was made, or found: one that a dead process left is told of what has changed since by `resize`. */
+  readonly made: KernelShape;
   /** Resolves when the device ended without having been asked to: with what happened. */
   readonly lost: Promise<string>;
   /** Who uses it now. */
@@ -122,4 +145,10 @@ export interface KernelDevice {
    * last of them lets go, everything else now.
    */
   detach(options: DetachOptions): Promise<void>;
+  /**
+   * For a device that survives: takes up nothing more, answers what was taken up, and leaves the device for the next
+   * process, which finds it as after a crash but with nothing of unknown outcome. This process has to end after it.
+   * @throws CausewayError `kernel-device-failed` if what was taken up is not answered within a bound
+   */
+  handOver(): Promise<void>;
 }

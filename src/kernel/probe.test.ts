@@ -4,7 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { kernelDeviceKinds } from './contract.ts';
-import { moduleState, probeKernelDevices } from './probe.ts';
+import { moduleState } from './host-facts.ts';
+import { probeKernelDevices } from './probe.ts';
 
 test('every kind has its row, in order; what is not available says why', () => {
   const rows = probeKernelDevices();

@@ -7,8 +7,9 @@ import fs from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { FuseTransport } from '../../src/kernel/contract.ts';
-import { mountPoint, type Places, recordPath } from '../../src/kernel/fuse/places.ts';
-import { readRecord, writeRecord } from '../../src/kernel/fuse/record.ts';
+import { mountPoint } from '../../src/kernel/fuse/places.ts';
+import { type Places, recordPath } from '../../src/kernel/places.ts';
+import { readRecord, writeRecord } from '../../src/kernel/record.ts';
 import { TestHost } from '../support/fuse-host.ts';
 import { attempt, run, shell } from '../support/commands.ts';
 import { backingFiles, needs, somewhere, transports } from '../support/fuse-trial.ts';
@@ -137,26 +138,27 @@ test("a stranger's loop device and mount at that place are left alone", needs('c
   const crasher = await startCrasher(context, places, 'classic');
   await crasher.kill();
   const record = readRecord(places, 'trial');
-  assert.ok(record !== null && record !== 'damaged');
+  assert.ok(record !== null && record !== 'damaged' && record.traces.kind === 'fuse');
+  const file = record.traces.mountPoint;
   await nextInstance(context, places, 'classic');
   // The record as the dead process left it, but by now somebody else is at its places.
   const stranger = `${directory}/stranger`;
-  fs.writeFileSync(record.mountPoint, '');
+  fs.writeFileSync(file, '');
   fs.writeFileSync(stranger, '');
-  await run('mount', '--bind', stranger, record.mountPoint);
+  await run('mount', '--bind', stranger, file);
   fs.writeFileSync(stranger, randomBytes(MiB));
-  const loop = (await run('losetup', '-f', '--show', record.mountPoint)).trim();
+  const loop = (await run('losetup', '-f', '--show', file)).trim();
   try {
     writeRecord(places, { ...record, device: loop });
     const before = await shell(`sha256sum ${stranger}`);
     await assert.rejects(nextInstance(context, places, 'classic'), { code: 'kernel-device-failed' });
     assert.equal(await shell(`sha256sum ${stranger}`), before);
     assert.ok(fs.existsSync(`/sys/block/${loop.slice(5)}/loop/backing_file`), 'the loop device is left alone');
-    assert.match(fs.readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(record.mountPoint));
+    assert.match(fs.readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(file));
   } finally {
     await run('losetup', '-d', loop);
-    await run('umount', record.mountPoint);
-    fs.rmSync(record.mountPoint, { force: true });
+    await run('umount', file);
+    fs.rmSync(file, { force: true });
     fs.rmSync(recordPath(places, 'trial'), { force: true });
   }
 });

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { ringDoorbell } from '../../src/native/descriptors.ts';
 import { mapStore } from '../../src/io/uring/store.ts';
 import type { KernelDevice, KernelGeometry, KernelHost, QueuePlan, ServedQueues } from '../../src/kernel/contract.ts';
-import { type FuseDeviceOptions, openFuseDevice } from '../../src/kernel/fuse/device.ts';
+import { type KernelDeviceOptions, openKernelDevice } from '../../src/kernel/open.ts';
 import type { FromWorker, ToWorker, VolumeOptions, WorkerOptions } from './fuse-worker.ts';
 
 type Kind = FromWorker['kind'];
@@ -68,7 +68,10 @@ export class TestReactor {
     this.say({ kind: 'serve', plan });
     const { refused } = await this.next('served');
     if (refused !== null) throw new Error(refused);
-    return { ended };
+    const quiesce = async (): Promise<void> => {
+      await this.ask({ kind: 'quiesce', name: plan.name }, 'done');
+    };
+    return { ended, quiesce };
   }
 
   async stop(): Promise<void> {
@@ -149,11 +152,14 @@ export class TestHost implements KernelHost {
       physicalBlockBytes: 4096,
       maxTransferBytes: 1024 * 1024,
       readOnly: this.volume.readOnly,
+      volatileCache: false,
+      canDiscard: true,
+      canWriteZeroes: !this.volume.withoutWriteZeroes,
     };
   }
 
-  open(name: string, options: Partial<FuseDeviceOptions> = {}): Promise<KernelDevice> {
-    return openFuseDevice(this, { name, geometry: this.geometry(), ...options });
+  open(name: string, options: Partial<KernelDeviceOptions> = {}): Promise<KernelDevice> {
+    return openKernelDevice(this, { kind: 'fuse', volume: 'test.volume', name, geometry: this.geometry(), ...options });
   }
 
   /** Does the same on every reactor. */

@@ -6,8 +6,8 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { ownMounts } from '../../src/native/mount.ts';
 import type { FuseTransport, KernelDevice } from '../../src/kernel/contract.ts';
-import type { FuseDeviceOptions } from '../../src/kernel/fuse/device.ts';
-import type { Places } from '../../src/kernel/fuse/places.ts';
+import type { KernelDeviceOptions } from '../../src/kernel/open.ts';
+import type { Places } from '../../src/kernel/places.ts';
 import { switchUringOn } from '../../src/kernel/fuse/transport.ts';
 import { type Capability, requires } from './requires.ts';
 import { TestHost, type TestHostOptions } from './fuse-host.ts';
@@ -27,7 +27,7 @@ export interface Trial {
   readonly host: TestHost;
   readonly places: Places;
   readonly directory: string;
-  readonly open: (options?: Partial<FuseDeviceOptions>) => Promise<KernelDevice>;
+  readonly open: (options?: Partial<KernelDeviceOptions>) => Promise<KernelDevice>;
 }
 
 export function backingFiles(): string[] {

@@ -8,7 +8,7 @@ import type { Status } from '../../src/block/status.ts';
 import { UringIo } from '../../src/io/uring/io.ts';
 import { dieLoudly, Reactor } from '../../src/io/uring/reactor.ts';
 import type { StorePlace } from '../../src/io/uring/store.ts';
-import type { QueuePlan } from '../../src/kernel/contract.ts';
+import type { KernelQueueServer, QueuePlan } from '../../src/kernel/contract.ts';
 import { makeQueueServer } from '../../src/kernel/queue-server.ts';
 
 export interface VolumeOptions {
@@ -29,6 +29,7 @@ export interface WorkerOptions {
 
 export type ToWorker =
   | { readonly kind: 'serve'; readonly plan: QueuePlan }
+  | { readonly kind: 'quiesce'; readonly name: string }
   | { readonly kind: 'resize'; readonly sizeBytes: number }
   /** From now on requests are kept and not answered (true), or answered again, the kept ones first (false). */
   | { readonly kind: 'hold'; readonly on: boolean }
@@ -114,9 +115,11 @@ function main(): void {
   const plain = process.env['CAUSEWAY_TEST_PLAIN'] === '1';
   const say = (message: FromWorker): void => port.postMessage(message);
   const before = io.memory.takenBytes;
+  const servers = new Map<string, KernelQueueServer>();
 
   const serve = async (plan: QueuePlan): Promise<void> => {
     const server = makeQueueServer(io, plain ? memory : device, plan);
+    servers.set(plan.name, server);
     void server.ended.then((failure) => say({ kind: 'ended', name: plan.name, failure }));
     try {
       await server.start();
@@ -136,6 +139,12 @@ function main(): void {
     switch (message.kind) {
       case 'serve':
         void serve(message.plan);
+        return;
+      case 'quiesce':
+        void servers
+          .get(message.name)
+          ?.quiesce()
+          .then(() => say({ kind: 'done' }));
         return;
       case 'resize':
         device.resize(message.sizeBytes);

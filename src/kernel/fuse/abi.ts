@@ -84,7 +84,10 @@ export const initFlag = {
 } as const;
 
 /** FUSE_*: flags of INIT, second word. */
-export const initFlag2 = { overIoUring: 1 << 9 } as const;
+export const initFlag2 = { hasResend: 1 << 7, overIoUring: 1 << 9 } as const;
+
+/** FUSE_NOTIFY_RESEND: hand out again what was handed out and not answered. Goes as the "error" of an out header. */
+export const notifyResend = 7;
 
 export const readInBytes = 40;
 export const readIn = { fh: 0, offset: 8, size: 16 } as const;

@@ -57,6 +57,9 @@ export class ClassicQueue implements ReplyPort {
   #cancelling = false;
   #gone = false;
   #stopped = false;
+  #quiet = false;
+  /** Answers that are on their way to the kernel. */
+  #writing = 0;
   #empty = false;
   /** The first failure that was not the end of the connection. */
   failure: string | null = null;
@@ -83,6 +86,16 @@ export class ClassicQueue implements ReplyPort {
     return this.#dispatcher.underWay;
   }
 
+  /** Answers are under way. */
+  get answering(): boolean {
+    return this.#writing > 0;
+  }
+
+  /** Takes up nothing more; what was taken up is answered. */
+  quiesce(): void {
+    this.#quiet = true;
+  }
+
   start(): void {
     this.#poll();
     this.#readable = true;
@@ -97,7 +110,7 @@ export class ClassicQueue implements ReplyPort {
 
   /** Submits as many reads as seem worth it. */
   #read(): void {
-    while (this.#readable && !this.#gone && this.#idleCount > 0 && this.#reading < this.#burst) {
+    while (this.#readable && !this.#gone && !this.#quiet && this.#idleCount > 0 && this.#reading < this.#burst) {
       this.#idleCount -= 1;
       const slot = this.#slots[this.#idle[this.#idleCount]!]!;
       this.#reading += 1;
@@ -140,7 +153,9 @@ export class ClassicQueue implements ReplyPort {
         this.#release(index);
         return;
       }
-      this.#dispatcher.start(slot);
+      // Not taken up: the kernel hands it out again to whoever asks for what was not answered.
+      if (this.#quiet) this.#release(index);
+      else this.#dispatcher.start(slot);
       return;
     }
     this.#release(index);
@@ -158,6 +173,7 @@ export class ClassicQueue implements ReplyPort {
   }
 
   #onWritten(index: number, result: number): void {
+    this.#writing -= 1;
     this.#release(index);
     // ENOENT: the kernel gave the request up meanwhile (interrupted, aborted).
     if (result >= 0 || result === -errno.ENOENT) return;
@@ -171,6 +187,7 @@ export class ClassicQueue implements ReplyPort {
       this.#checkEmpty();
       return;
     }
+    this.#writing += 1;
     const start = slot.payload - outHeaderBytes;
     const words = this.#io.memory.u32;
     const header = start >> 2;

@@ -1,11 +1,14 @@
 /** A FUSE kernel device that stands: who uses it, how it is resized, flushed and taken away. */
 import { CausewayError } from '../../base/errors.ts';
-import { describeHolder, type DeviceHolder, holdersOf } from '../../native/holders.ts';
-import type { DetachOptions, KernelDevice, KernelHost, ServedQueues } from '../contract.ts';
+import type { DeviceHolder } from '../../native/holders.ts';
+import type { DetachOptions, KernelDevice, KernelHost, KernelShape, ServedQueues } from '../contract.ts';
+import { deviceBusy, deviceHolders, realHolders } from '../in-use.ts';
+import { removeLink } from '../link.ts';
+import type { KeptRecord } from '../record.ts';
+import type { FuseTraces } from '../traces.ts';
 import { askHelper } from './ask-helper.ts';
-import { removeTraces } from './cleanup.ts';
-import type { Places } from './places.ts';
-import { type DeviceRecord, removeRecord } from './record.ts';
+import { removeMountPoint } from './cleanup.ts';
+import { endKeeper } from './keeper.ts';
 import type { FuseSession } from './session.ts';
 
 /** What the kernel has cached may be much, and the array slow. */
@@ -13,10 +16,8 @@ const flushMilliseconds = 60_000;
 const resizeMilliseconds = 30_000;
 /** Requests are with the array; all paths down ends their waiting within 10 s. */
 export const drainMilliseconds = 15_000;
-/** Programs that look at every new device, and let go by themselves (udev). */
-const lookers = new Set(['systemd-udevd', 'udevd', '(udev-worker)', 'blkid']);
-const lookerMilliseconds = 3000;
-const lookerStep = 50;
+/** Everything that was taken up is with the array, as above. */
+const quiesceMilliseconds = 15_000;
 
 /** True once every reactor's queues have ended; false if one does not within the bound. */
 export async function drained(host: KernelHost, served: readonly ServedQueues[]): Promise<boolean> {
@@ -31,32 +32,36 @@ export class FuseDevice implements KernelDevice {
   readonly link: string | null;
   readonly notes: readonly string[];
   readonly transport: string;
+  readonly survives: boolean;
+  readonly made: KernelShape;
   readonly lost: Promise<string>;
   readonly #host: KernelHost;
-  readonly #places: Places;
-  readonly #record: DeviceRecord;
+  readonly #record: KeptRecord<FuseTraces>;
+  readonly #file: string;
   readonly #session: FuseSession;
   readonly #served: readonly ServedQueues[];
   #leaving = false;
 
   constructor(
     host: KernelHost,
-    places: Places,
-    record: DeviceRecord,
+    record: KeptRecord<FuseTraces>,
     session: FuseSession,
     served: readonly ServedQueues[],
     linked: boolean,
     notes: readonly string[],
   ) {
     this.#host = host;
-    this.#places = places;
     this.#record = record;
+    this.#file = record.traces.mountPoint;
     this.#session = session;
     this.#served = served;
     this.name = record.name;
-    this.path = record.device ?? '';
-    this.link = linked ? record.link : null;
-    this.notes = linked ? notes : [...notes, `the name ${record.link} could not be made`];
+    const { device, link, volume } = record.now;
+    this.path = device ?? '';
+    this.link = linked ? link : null;
+    this.notes = linked ? notes : [...notes, `the name ${link} could not be made`];
+    this.survives = session.canSurvive;
+    this.made = volume;
     this.transport = session.transport === 'uring' ? 'FUSE over io_uring' : 'FUSE over /dev/fuse';
     this.lost = new Promise((resolve) => {
       for (const queues of served) {
@@ -68,21 +73,35 @@ export class FuseDevice implements KernelDevice {
   }
 
   holders(): readonly DeviceHolder[] {
-    return holdersOf(this.path.slice('/dev/'.length));
+    return deviceHolders(this.path);
   }
 
   async flush(): Promise<void> {
-    await askHelper(this.#host, { kind: 'flush', device: this.path, file: this.#record.mountPoint }, flushMilliseconds);
+    await askHelper(this.#host, { kind: 'flush', device: this.path, file: this.#file }, flushMilliseconds);
   }
 
   async resize(sizeBytes: number): Promise<void> {
-    const work = { kind: 'resize', device: this.path, file: this.#record.mountPoint, sizeBytes } as const;
+    const work = { kind: 'resize', device: this.path, file: this.#file, sizeBytes } as const;
     await askHelper(this.#host, work, resizeMilliseconds);
+    this.#record.update({ volume: { ...this.#record.now.volume, sizeBytes } });
   }
 
   async setReadOnly(readOnly: boolean): Promise<void> {
-    const work = { kind: 'protect', device: this.path, file: this.#record.mountPoint, readOnly } as const;
+    const work = { kind: 'protect', device: this.path, file: this.#file, readOnly } as const;
     await askHelper(this.#host, work, resizeMilliseconds);
+  }
+
+  async handOver(): Promise<void> {
+    if (!this.survives) {
+      throw new CausewayError('kernel-device-failed', `${this.path} (${this.name}) cannot be handed over`);
+    }
+    this.#leaving = true;
+    const quiet = Promise.all(this.#served.map((queues) => queues.quiesce())).then(() => true);
+    if ((await Promise.race([quiet, this.#host.sleep(quiesceMilliseconds)])) === true) return;
+    throw new CausewayError(
+      'kernel-device-failed',
+      `${this.name}: requests were not answered within ${quiesceMilliseconds / 1000} s`,
+    );
   }
 
   async detach(options: DetachOptions): Promise<void> {
@@ -98,29 +117,13 @@ export class FuseDevice implements KernelDevice {
     }
   }
 
-  /** Holders that are not just having a look. */
-  async #realHolders(): Promise<readonly DeviceHolder[]> {
-    const until = this.#host.now() + lookerMilliseconds;
-    for (;;) {
-      const found = this.holders();
-      const looking = found.every((holder) => holder.kind === 'process' && lookers.has(holder.name));
-      if (found.length === 0 || !looking || this.#host.now() > until) return found;
-      await this.#host.sleep(lookerStep);
-    }
-  }
-
-  #busy(holders: readonly DeviceHolder[]): CausewayError {
-    const names = holders.length === 0 ? 'somebody who cannot be named' : holders.map(describeHolder).join(', ');
-    return new CausewayError('kernel-device-busy', `${this.path} (${this.name}) is in use: ${names}`);
-  }
-
   async #leave(): Promise<void> {
-    const holders = await this.#realHolders();
-    if (holders.length > 0) throw this.#busy(holders);
-    const work = { kind: 'detach', device: this.path, file: this.#record.mountPoint } as const;
+    const holders = await realHolders(this.#host, this.path);
+    if (holders.length > 0) throw deviceBusy(this.path, this.name, holders);
+    const work = { kind: 'detach', device: this.path, file: this.#file } as const;
     const answer = await askHelper(this.#host, work, flushMilliseconds);
     // Somebody opened it between the look and the deed: the helper took it back, and the device goes on.
-    if (answer.held) throw this.#busy(this.holders());
+    if (answer.held) throw deviceBusy(this.path, this.name, this.holders());
     this.#leaving = true;
     this.#session.unmount();
   }
@@ -128,7 +131,7 @@ export class FuseDevice implements KernelDevice {
   async #abort(): Promise<void> {
     this.#leaving = true;
     this.#session.abort();
-    const work = { kind: 'release', device: this.path, file: this.#record.mountPoint } as const;
+    const work = { kind: 'release', device: this.path, file: this.#file } as const;
     try {
       await askHelper(this.#host, work, drainMilliseconds);
     } finally {
@@ -138,10 +141,12 @@ export class FuseDevice implements KernelDevice {
   }
 
   async #finish(): Promise<void> {
-    removeTraces(this.#record);
+    removeLink(this.#record.now.link, this.path);
+    removeMountPoint(this.#file);
+    endKeeper(this.#record.traces.keeper);
     if (await drained(this.#host, this.#served)) {
       this.#session.close();
-      removeRecord(this.#places, this.name);
+      this.#record.remove();
       return;
     }
     // The descriptors stay open: a reactor still uses them, and a number that is given out anew would be worse.

@@ -12,7 +12,7 @@ import {
   opcode,
   outHeader,
 } from './abi.ts';
-import { decodeInit, encodeInitReply, offersUring } from './init.ts';
+import { decodeInit, encodeInitReply, offersResend, offersUring } from './init.ts';
 
 interface Words {
   readonly major?: number;
@@ -56,7 +56,7 @@ test('INIT of a kernel that offers everything', () => {
   assert.equal(word(reply, initOut.maxWrite), 1024 * 1024);
   assert.equal(view.getUint16(16 + initOut.maxPages, true), 256);
   assert.ok(view.getUint16(16 + initOut.maxBackground, true) >= 256);
-  assert.equal(word(reply, initOut.flags2), initFlag2.overIoUring);
+  assert.equal(word(reply, initOut.flags2), initFlag2.overIoUring | initFlag2.hasResend);
   assert.notEqual(word(reply, initOut.flags) & initFlag.extended, 0);
   assert.notEqual(word(reply, initOut.flags) & initFlag.asyncDirectIo, 0);
 });
@@ -68,7 +68,9 @@ test('nothing is agreed on that was not offered, or not asked for', () => {
   assert.equal(word(reply, initOut.flags), initFlag.asyncRead);
   assert.equal(word(reply, initOut.flags2), 0);
   assert.equal(word(reply, initOut.minor), 31);
-  assert.equal(word(encodeInitReply(decodeInit(message()), 8192, false), initOut.flags2), 0);
+  assert.equal(word(encodeInitReply(decodeInit(message()), 8192, false), initOut.flags2), initFlag2.hasResend);
+  assert.equal(offersResend(poor), false);
+  assert.equal(offersResend(decodeInit(message({ flags2: initFlag2.hasResend }))), true);
 });
 
 test('a second word of flags that is not announced does not count', () => {

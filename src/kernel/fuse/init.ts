@@ -11,6 +11,7 @@ import {
   initInBytes,
   initOut,
   initOutBytes,
+  notifyResend,
   oldestFuseMinor,
   opcode,
   outHeader,
@@ -75,6 +76,11 @@ export function offersUring(request: InitRequest): boolean {
   return (request.flags2 & initFlag2.overIoUring) !== 0;
 }
 
+/** True if this kernel can hand out again what a dead server has not answered (Linux 6.9). */
+export function offersResend(request: InitRequest): boolean {
+  return (request.flags2 & initFlag2.hasResend) !== 0;
+}
+
 /** The answer: everything we want of what is offered, requests of up to `payloadBytes` (a multiple of the page). */
 export function encodeInitReply(request: InitRequest, payloadBytes: number, uring: boolean): Uint8Array {
   const bytes = new Uint8Array(outHeaderBytes + initOutBytes);
@@ -97,6 +103,16 @@ export function encodeInitReply(request: InitRequest, payloadBytes: number, urin
   view.setUint32(outHeaderBytes + initOut.maxWrite, payloadBytes, true);
   view.setUint32(outHeaderBytes + initOut.timeGranularity, 1, true);
   view.setUint16(outHeaderBytes + initOut.maxPages, payloadBytes / pageBytes, true);
-  if (uring) view.setUint32(outHeaderBytes + initOut.flags2, initFlag2.overIoUring & request.flags2, true);
+  const wanted2 = initFlag2.hasResend | (uring ? initFlag2.overIoUring : 0);
+  view.setUint32(outHeaderBytes + initOut.flags2, wanted2 & request.flags2, true);
+  return bytes;
+}
+
+/** The notification that makes the kernel hand out again what it handed out and got no answer for. */
+export function encodeResend(): Uint8Array {
+  const bytes = new Uint8Array(outHeaderBytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(outHeader.len, bytes.length, true);
+  view.setInt32(outHeader.error, notifyResend, true);
   return bytes;
 }

@@ -8,6 +8,8 @@ import { UringQueues } from './uring-queue.ts';
 
 /** Of the reader beside io_uring: FORGET and INTERRUPT are rare and answered at once. */
 const readerSlots = 2;
+/** Milliseconds. */
+const quiesceStep = 1;
 
 export class FuseQueueServer implements KernelQueueServer {
   readonly ended: Promise<string | null>;
@@ -51,6 +53,13 @@ export class FuseQueueServer implements KernelQueueServer {
     this.#uring?.stop();
     this.#classic?.stop();
     throw new CausewayError('kernel-device-failed', `${this.#plan.name}: ${failure}`);
+  }
+
+  async quiesce(): Promise<void> {
+    this.#uring?.quiesce();
+    this.#classic?.quiesce();
+    // Rare, and short: a step of waiting costs less than telling of every answer would.
+    while (this.underWay > 0 || this.#classic?.answering === true) await this.#io.sleep(quiesceStep);
   }
 
   #failure(): string | null {

@@ -18,7 +18,7 @@ import { mount, mountFlag, ownMounts, unmount, unmountFlag } from '../../native/
 import type { FuseTransport, KernelGeometry, KernelHost } from '../contract.ts';
 import { deviceClone, leastReadBytes, regularFile } from './abi.ts';
 import { abortConnection, detachMount, mountsAt } from './connection.ts';
-import { decodeInit, encodeInitReply, offersUring } from './init.ts';
+import { decodeInit, encodeInitReply, encodeResend, offersResend, offersUring } from './init.ts';
 import { mountType } from './places.ts';
 
 const devicePath = '/dev/fuse';
@@ -33,6 +33,14 @@ export interface SessionOptions {
   readonly payloadBytes: number;
   /** Ask for io_uring if INIT offers it. */
   readonly uring: boolean;
+  /** Serve the classic way, so that the next process can go on, if INIT offers that; it comes before `uring`. */
+  readonly survive: boolean;
+}
+
+interface Agreement {
+  readonly transport: FuseTransport;
+  /** What is unanswered when this process dies can be handed out again. */
+  readonly canResend: boolean;
 }
 
 function openDevice(): number {
@@ -46,15 +54,20 @@ function openDevice(): number {
   throw systemError('kernel-device-unavailable', `cannot open ${devicePath}`, -fd, 'Run as root (CAP_SYS_ADMIN).');
 }
 
+type Place = Pick<SessionOptions, 'mountPoint' | 'source'>;
+
 export class FuseSession {
   readonly transport: FuseTransport;
+  /** The next process can go on when this one dies, if somebody keeps the descriptor. */
+  readonly canSurvive: boolean;
   readonly #fds: number[];
-  readonly #options: SessionOptions;
+  readonly #place: Place;
 
-  private constructor(fd: number, transport: FuseTransport, options: SessionOptions) {
+  private constructor(fd: number, transport: FuseTransport, canSurvive: boolean, place: Place) {
     this.#fds = [fd];
     this.transport = transport;
-    this.#options = options;
+    this.canSurvive = canSurvive;
+    this.#place = place;
   }
 
   /** @throws CausewayError `kernel-device-unavailable`, `kernel-device-failed` */
@@ -62,8 +75,8 @@ export class FuseSession {
     const fd = openDevice();
     try {
       mountOver(fd, options);
-      const transport = await agree(host, fd, options);
-      return new FuseSession(fd, transport, options);
+      const { transport, canResend } = await agree(host, fd, options);
+      return new FuseSession(fd, transport, options.survive && canResend && transport === 'classic', options);
     } catch (error) {
       abortConnection(options.mountPoint, options.source);
       detachMount(options.mountPoint, options.source);
@@ -72,10 +85,23 @@ export class FuseSession {
     }
   }
 
-  /** The descriptor for one more reactor: each has its own, so that they do not contend for one list of requests. */
+  /** A connection that a dead process left: `fd` is a descriptor of it, everything is agreed on. */
+  static adopt(fd: number, place: Place): FuseSession {
+    return new FuseSession(fd, 'classic', true, place);
+  }
+
+  /** The first descriptor, the one to be kept. */
+  get kept(): number {
+    return this.#fds[0]!;
+  }
+
+  /**
+   * The descriptor for one more reactor: each has its own, so that they do not contend for one list of requests. A
+   * connection that is to survive has one only: when any of them is closed, the kernel ends what was read through it.
+   */
   descriptor(reactor: number): number {
-    const first = this.#fds[0]!;
-    if (reactor === 0) return first;
+    const first = this.kept;
+    if (reactor === 0 || this.canSurvive) return first;
     const fd = openDevice();
     const result = ioctlBytes(fd, deviceClone, new Uint8Array(new Uint32Array([first]).buffer));
     if (result < 0) {
@@ -87,11 +113,23 @@ export class FuseSession {
   }
 
   /**
+   * Has everything that a dead process had read and not answered handed out again. Nothing of that process is left.
+   * @throws CausewayError `kernel-device-failed`
+   */
+  resend(): void {
+    const notification = encodeResend();
+    const put = writeDescriptor(this.kept, notification);
+    if (put !== notification.length) {
+      throw new CausewayError('kernel-device-failed', `the kernel does not hand requests out again: ${errnoName(put)}`);
+    }
+  }
+
+  /**
    * Takes the mount away, after the loop device let go of the file. With that the connection ends, and the kernel lets
    * go of every queue.
    */
   unmount(): void {
-    const { mountPoint, source } = this.#options;
+    const { mountPoint, source } = this.#place;
     if (mountsAt(mountPoint, source).length === 0) return;
     if (unmount(mountPoint, unmountFlag.noFollow) === 0) return;
     // Somebody has the bare file open, which is nobody's business but ours: they get an error.
@@ -101,7 +139,7 @@ export class FuseSession {
 
   /** Ends every request that waits with an error, now and from now on. */
   abort(): void {
-    abortConnection(this.#options.mountPoint, this.#options.source);
+    abortConnection(this.#place.mountPoint, this.#place.source);
   }
 
   /** Closes the descriptors. No reactor uses them any more. */
@@ -155,7 +193,7 @@ function mountOver(fd: number, options: SessionOptions): void {
 }
 
 /** Answers INIT. */
-async function agree(host: KernelHost, fd: number, options: SessionOptions): Promise<FuseTransport> {
+async function agree(host: KernelHost, fd: number, options: SessionOptions): Promise<Agreement> {
   // The kernel wants room for the largest write there could be before it hands out anything.
   const buffer = new Uint8Array(leastReadBytes);
   const until = host.now() + initMilliseconds;
@@ -166,11 +204,12 @@ async function agree(host: KernelHost, fd: number, options: SessionOptions): Pro
   }
   if (got < 0) throw systemError('kernel-device-failed', 'the kernel does not say INIT', -got);
   const request = decodeInit(buffer.subarray(0, got));
-  const uring = options.uring && offersUring(request);
+  const canResend = offersResend(request);
+  const uring = options.uring && offersUring(request) && !(options.survive && canResend);
   const reply = encodeInitReply(request, options.payloadBytes, uring);
   const put = writeDescriptor(fd, reply);
   if (put !== reply.length) {
     throw new CausewayError('kernel-device-failed', `the kernel refuses our INIT: ${errnoName(put)}`);
   }
-  return uring ? 'uring' : 'classic';
+  return { transport: uring ? 'uring' : 'classic', canResend };
 }

@@ -1,10 +1,7 @@
 /** Which way FUSE requests travel, and why not the other one. */
 import fs from 'node:fs';
-import type { FuseTransport } from '../contract.ts';
 
 const parameter = '/sys/module/fuse/parameters/enable_uring';
-
-export type TransportWish = FuseTransport | 'auto';
 
 export interface UringSwitch {
   readonly available: boolean;

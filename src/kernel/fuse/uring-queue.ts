@@ -42,6 +42,7 @@ export class UringQueues implements ReplyPort {
   /** Entries whose command is with the kernel or whose request is with the device. */
   #alive = 0;
   #stopping = false;
+  #quiet = false;
   /** The first failure that was not the end of the connection. */
   failure: string | null = null;
 
@@ -104,12 +105,18 @@ export class UringQueues implements ReplyPort {
     this.#stopping = true;
   }
 
+  /** Takes up nothing more; what was taken up is answered. */
+  quiesce(): void {
+    this.#quiet = true;
+  }
+
   /** An entry's command completed: a request has come, or the entry is lost. */
   onCompletion(token: number, result: number): void {
     const slot = this.#slots[token];
     assert(slot !== undefined, 'a FUSE entry completed that does not exist');
     if (result === 0 && !this.#stopping) {
-      this.#dispatcher.start(slot);
+      // Not taken up: it stays as it is until the connection ends, or with this process.
+      if (!this.#quiet) this.#dispatcher.start(slot);
       return;
     }
     if (result < 0 && this.failure === null && !isEndOfConnection(-result)) {

@@ -8,6 +8,16 @@ export interface ProcessIdentity {
   readonly bootId: string;
 }
 
+/** From a record; null if it is none. */
+export function parseIdentity(value: unknown): ProcessIdentity | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const [pid, startTime, boot] = ['pid', 'startTime', 'bootId'].map((key) => fields.get(key));
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid)) return null;
+  if (typeof startTime !== 'number' || !Number.isSafeInteger(startTime)) return null;
+  return typeof boot === 'string' ? { pid, startTime, bootId: boot } : null;
+}
+
 interface ProcessState {
   readonly state: string;
   readonly startTime: number;
@@ -36,8 +46,14 @@ export function bootId(): string {
   return read('/proc/sys/kernel/random/boot_id').trim();
 }
 
+/** Of a process that runs; null if it does not. */
+export function identityOf(pid: number): ProcessIdentity | null {
+  const stat = parseStat(read(`/proc/${pid}/stat`));
+  return stat === null ? null : { pid, startTime: stat.startTime, bootId: bootId() };
+}
+
 export function ownIdentity(): ProcessIdentity {
-  return { pid: process.pid, startTime: parseStat(read('/proc/self/stat'))?.startTime ?? 0, bootId: bootId() };
+  return identityOf(process.pid) ?? { pid: process.pid, startTime: 0, bootId: bootId() };
 }
 
 /**
@@ -48,4 +64,18 @@ export function isAlive(identity: ProcessIdentity): boolean {
   if (identity.bootId !== bootId()) return false;
   const stat = parseStat(read(`/proc/${identity.pid}/stat`));
   return stat !== null && stat.startTime === identity.startTime && stat.state !== 'Z' && stat.state !== 'X';
+}
+
+/**
+ * True once nothing of a process that is not alive is left in the kernel: no thread, and so no operation of any ring of
+ * its. It stays a zombie for as long as its parent does not look.
+ */
+export function isGone(identity: ProcessIdentity): boolean {
+  if (isAlive(identity)) return false;
+  if (identityOf(identity.pid)?.startTime !== identity.startTime) return true;
+  try {
+    return fs.readdirSync(`/proc/${identity.pid}/task`).length <= 1;
+  } catch {
+    return true;
+  }
 }
