@@ -58,6 +58,7 @@ export function setUp(purpose) {
   // What fails from here on is no failure: the tests that need it are named as not run.
   installPackages(PROGRAMS[purpose]);
   if (purpose !== 'demo') prepareKernel();
+  if (purpose === 'test') fetchKernels();
   return true;
 }
 
@@ -136,6 +137,12 @@ function prepareKernel() {
   } catch (error) {
     say(`that failed: ${error.message}`);
   }
+}
+
+/** The Debian kernels that test/vm/ boots; says nothing if they are there. */
+function fetchKernels() {
+  if (process.arch !== 'x64' || !isInstalled('apt-get')) return;
+  run(process.execPath, [join(root, 'dist/test/vm/run.js'), '--fetch']);
 }
 
 function isInstalled(program) {

@@ -5,12 +5,17 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { storedKernel } from '../vm/harness/kernel-store.ts';
+import { type KernelName, kernelNames } from '../vm/harness/kernels.ts';
 
 interface Need {
   readonly met: () => boolean;
   /** What to do about it. */
   readonly mend: string;
 }
+
+/** What test/vm/harness/ starts on the host, and what its guests find there. */
+const vmPrograms = ['qemu-system-x86_64', 'busybox', 'cpio', 'xz', 'setpriv', 'setsid', 'modprobe', 'fio', 'nvme'];
 
 const NEEDS = {
   root: { met: isRoot, mend: 'run as root' },
@@ -36,6 +41,10 @@ const NEEDS = {
   fstrim: program('fstrim', 'util-linux'),
   script: program('script', 'bsdutils'),
   setpriv: program('setpriv', 'util-linux'),
+  vm: {
+    met: () => process.arch === 'x64' && vmPrograms.every(isInstalled) && kernelNames.every(isStored),
+    mend: `an x86-64 host with ${vmPrograms.join(', ')}, and: node dist/test/vm/run.js --fetch`,
+  },
 } as const satisfies Record<string, Need>;
 
 export type Capability = keyof typeof NEEDS;
@@ -61,10 +70,15 @@ export function requires(...needed: Capability[]): { skip?: string; signal?: Abo
 }
 
 function program(name: string, debianPackage: string): Need {
-  return {
-    met: () => searchPath().some((folder) => accessible(join(folder, name), constants.X_OK)),
-    mend: `apt-get install ${debianPackage}`,
-  };
+  return { met: () => isInstalled(name), mend: `apt-get install ${debianPackage}` };
+}
+
+function isInstalled(name: string): boolean {
+  return searchPath().some((folder) => accessible(join(folder, name), constants.X_OK));
+}
+
+function isStored(kernel: KernelName): boolean {
+  return storedKernel(kernel) !== null;
 }
 
 /** The folders of administrators' programs are not on everybody's PATH. */

@@ -1,6 +1,6 @@
 /** One command in a guest, from the command line: `node dist/test/vm/run.js --kernel 6.12 -- uname -a`. */
 import { NO_RESULT, runInGuest } from './harness/guest.ts';
-import { fetchKernels } from './harness/kernel-store.ts';
+import { fetchKernels } from './harness/kernel-fetch.ts';
 import { type CommandLine, parseCommandLine, USAGE } from './harness/options.ts';
 
 const USAGE_ERROR = 2;

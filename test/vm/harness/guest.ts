@@ -8,7 +8,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { root } from '../../../scripts/repository.ts';
 import { makeInitramfs } from './initramfs.ts';
-import { fetchKernels, type KernelFiles, storedKernel } from './kernel-store.ts';
+import { fetchKernels } from './kernel-fetch.ts';
+import { type KernelFiles, storedKernel } from './kernel-store.ts';
 import type { GuestOptions } from './options.ts';
 import { qemuArguments, RunFolder } from './qemu.ts';
 

@@ -17,6 +17,8 @@ const names = [
   'linux-binary-7.3.4+deb13-amd64',
   'linux-binary-7.3.4+deb13-cloud-amd64',
   'linux-modules-7.3.4+deb13-amd64',
+  'linux-base-7.3.4+deb13-amd64',
+  'linux-base-7.3.4+deb13-cloud-amd64',
   'linux-modules-7.2.12+deb13-amd64',
   'linux-image-amd64',
 ];
@@ -32,7 +34,12 @@ test('the newest release of a line is taken, by number and not by letter; no clo
 test('a kernel that comes in several packages is taken with all of them, of one release', () => {
   assert.deepEqual(choosePackages('7', names), {
     release: '7.3.4+deb13-amd64',
-    packages: ['linux-image-7.3.4+deb13-amd64', 'linux-binary-7.3.4+deb13-amd64', 'linux-modules-7.3.4+deb13-amd64'],
+    packages: [
+      'linux-image-7.3.4+deb13-amd64',
+      'linux-base-7.3.4+deb13-amd64',
+      'linux-binary-7.3.4+deb13-amd64',
+      'linux-modules-7.3.4+deb13-amd64',
+    ],
   });
 });
 

@@ -23,7 +23,7 @@ export const SUITES = [
 ] as const;
 
 /** What begins the name of a package that holds a part of a kernel: one package, or since Linux 7.2 several. */
-const PARTS = ['linux-image-', 'linux-binary-', 'linux-modules-'];
+const PARTS = ['linux-image-', 'linux-base-', 'linux-binary-', 'linux-modules-'];
 
 export interface Choice {
   /** As uname -r says it. */
