@@ -208,6 +208,11 @@ const TABLE = {
     EXIT.busy,
     'Unmount it and end the programs that use it, or use --force: then they get input/output errors.',
   ),
+  'cannot-hand-over': row(
+    EXIT.busy,
+    'Only a device that outlives a crash can be handed over (`causeway show` says whether it does): detach it and attach ' +
+      'it again.',
+  ),
   'control-timeout': row(EXIT.failure, 'Try again; if that does not help, look into the log of the process.'),
   'control-protocol': row(
     EXIT.failure,

@@ -30,7 +30,7 @@ interface ArrayVerbOptions {
 }
 
 export function addArray(program: Command, verbs: Verbs): void {
-  const { context } = verbs;
+  const { context, args } = verbs;
   const command = verb(program, 'array', 'the embedded storage array on its own: an NVMe/TCP target, until Ctrl-C', [
     'causeway array # four ports on 127.0.0.1 to 127.0.0.4, port 4420',
     'causeway array --address 192.0.2.1,192.0.2.2 --size 100g --file /srv/volume # for other hosts',
@@ -62,6 +62,8 @@ export function addArray(program: Command, verbs: Verbs): void {
       grace: 0,
       force: false,
       json: options.json === true,
+      takeOver: false,
+      words: args,
     });
   });
   addFault(command, verbs);

@@ -33,9 +33,12 @@ function isStatisticsView(value: unknown): value is StatisticsView {
 
 function isInstanceView(value: unknown): value is InstanceView {
   if (!isRecord(value) || typeof value['name'] !== 'string' || typeof value['pid'] !== 'number') return false;
-  const { device, array } = value;
+  const { device, array, words } = value;
+  if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) return false;
   return (
-    (device === null || isDeviceView(device)) && (array === null || (isRecord(array) && Array.isArray(array['ports'])))
+    typeof value['directory'] === 'string' &&
+    (device === null || isDeviceView(device)) &&
+    (array === null || (isRecord(array) && Array.isArray(array['ports'])))
   );
 }
 

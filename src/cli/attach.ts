@@ -1,5 +1,5 @@
 /** `causeway attach`: a volume of an array, by URL, as a device of this host. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { checkInstanceName, isInstanceName } from '../host/runtime-dir.ts';
 import { runInBackground } from './background.ts';
 import { addDeviceOptions, attachOptions, type DeviceOptions, graceOption } from './options.ts';
@@ -11,6 +11,9 @@ interface AttachVerbOptions extends DeviceOptions {
   readonly grace: number;
   readonly force?: boolean;
   readonly background?: boolean;
+  readonly surviveCrash?: boolean;
+  readonly fast?: boolean;
+  readonly takeOver?: boolean;
   readonly json?: boolean;
 }
 
@@ -23,6 +26,14 @@ export function addAttach(program: Command, { context, args }: Verbs): void {
     .option('--name <name>', 'name of the device; made from the URL when left out')
     .option('--background', 'return when the device is usable, and go on serving it')
     .option('--read-only', 'refuse writes')
+    .addOption(
+      new Option(
+        '--survive-crash',
+        'if this program dies, requests wait until the volume is attached again under this name, and go on (the default)',
+      ).conflicts('fast'),
+    )
+    .option('--fast', 'serve the fastest way instead: if this program dies, those who use the device get errors')
+    .option('--take-over', 'if this name is served already, have the device handed over, and serve it on')
     .addOption(graceOption())
     .option('--force', 'the first Ctrl-C ends it, also in use: holders get input/output errors')
     .option('--host-nqn <nqn>', 'name of this host towards the array; that of /etc/nvme when left out')
@@ -40,10 +51,12 @@ export function addAttach(program: Command, { context, args }: Verbs): void {
       name,
       kind: 'attach',
       arrays: [],
-      device: { urls, options: attachOptions(name, options) },
+      device: { urls, options: { ...attachOptions(name, options), surviveCrash: options.fast !== true } },
       grace: options.grace,
       force: options.force === true,
       json: options.json === true,
+      takeOver: options.takeOver === true,
+      words: args,
     });
   });
 }

@@ -60,7 +60,12 @@ function tell(message: unknown): void {
  * handed on, and the child's end awaited.
  * @throws CausewayError what kept the child from serving, `background-failed` if it says nothing
  */
-export async function runInBackground(context: Context, name: string, args: readonly string[]): Promise<Readiness> {
+export async function runInBackground(
+  context: Context,
+  name: string,
+  args: readonly string[],
+  directory = process.cwd(),
+): Promise<Readiness> {
   const places = placesOf(name);
   makeRuntimeDirectory();
   // For appending: if the name is in use, the log is that of the process which has it.
@@ -69,6 +74,7 @@ export async function runInBackground(context: Context, name: string, args: read
   let stopListening: (() => void) | null = null;
   try {
     const child = spawn(process.execPath, [main, ...args], {
+      cwd: directory,
       detached: true,
       stdio: ['ignore', 'ignore', log, 'pipe'],
       env: { ...process.env, [backgroundVariable]: '1' },

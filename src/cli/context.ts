@@ -1,5 +1,5 @@
 /** What the verbs know of the world around them; tests give them another one. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import type { ArrayHandle, ArrayOptions } from '../demo/array-thread.ts';
 import type { Host } from '../host/contract.ts';
 import { Output } from './output.ts';
@@ -18,6 +18,8 @@ export interface Context {
   startArray(options: ArrayOptions): Promise<ArrayHandle>;
   /** Calls `listener` for each signal that asks for an end, until the returned function is called. */
   onEndSignal(listener: () => void): () => void;
+  /** Says why, and ends this process as a crash does, leaving everything to the next one. */
+  crash(name: string, error: unknown): void;
   after(milliseconds: number, callback: () => void): NodeJS.Timeout;
   /** Monotonic milliseconds. */
   now(): number;
@@ -53,6 +55,10 @@ export function realContext(): Context {
       return () => {
         for (const signal of endSignals) process.off(signal, listener);
       };
+    },
+    crash: (name, error) => {
+      writeSync(2, `causeway: ${name} ends as in a crash: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.kill(process.pid, 'SIGKILL');
     },
     after: (milliseconds, callback) => setTimeout(callback, milliseconds),
     now: () => performance.now(),

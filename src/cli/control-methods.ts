@@ -20,6 +20,8 @@ export interface EndWishes {
   end(): void;
   /** The device is going to end because it was asked for. */
   detaching(): void;
+  /** It could not be handed over in order: the process has to end at once, as in a crash. */
+  crash(error: unknown): void;
 }
 
 export function controlMethods(instance: Instance, version: string, wishes: EndWishes): ControlMethods {
@@ -46,6 +48,19 @@ export function controlMethods(instance: Instance, version: string, wishes: EndW
         }
         wishes.detaching();
         await instance.attachment.detach({ force: params['force'] === true });
+      },
+    ],
+    [
+      'hand-over',
+      async () => {
+        const attachment = device();
+        wishes.detaching();
+        try {
+          await attachment.handOver();
+        } catch (error) {
+          if (!(error instanceof CausewayError && error.code === 'cannot-hand-over')) wishes.crash(error);
+          throw error;
+        }
       },
     ],
     ['path-fail', (params) => device().failPath(pathOf(params))],

@@ -20,7 +20,7 @@ interface DemoOptions extends DeviceOptions {
 /** The port of NVMe/TCP; where somebody has it, free ones are taken. */
 const nvmePort = 4420;
 
-export function addDemo(program: Command, { context }: Verbs): void {
+export function addDemo(program: Command, { context, args }: Verbs): void {
   const command = verb(program, 'demo', 'a block device over several paths to an embedded array, until Ctrl-C', [
     'causeway demo # four paths, 1 GiB in memory',
     'causeway demo --ports 2 --size 8g # two paths, 8 GiB (memory is taken as it is written)',
@@ -47,6 +47,8 @@ export function addDemo(program: Command, { context }: Verbs): void {
       grace: options.grace,
       force: options.force === true,
       json: options.json === true,
+      takeOver: false,
+      words: args,
     });
   });
 }

@@ -4,6 +4,8 @@ import type { Command } from 'commander';
 import { CausewayError } from '../base/errors.ts';
 import { formatDuration } from '../base/units.ts';
 import { callControl } from '../host/control-client.ts';
+import { listInstances } from '../host/instances.ts';
+import { clearLeftBehind } from '../host/left-behind.ts';
 import { placesOf } from '../host/runtime-dir.ts';
 import { askHolders, askInstance } from './ask.ts';
 import { isBusyError } from './ending.ts';
@@ -34,7 +36,21 @@ export function addDetach(program: Command, verbs: Verbs): void {
     .action((name: string, options: Options) => detach(verbs, name, options));
 }
 
-async function detach({ context }: Verbs, name: string, options: Options): Promise<void> {
+/** One whose process is dead: what it left goes. */
+async function giveUp({ context }: Verbs, name: string, options: Options): Promise<void> {
+  const { device, held } = await clearLeftBehind(name, options.force === true);
+  if (options.json === true) context.stdout.line(JSON.stringify({ name, device, detached: true }));
+  else if (device === null) context.stdout.line(`what ${name} had left is cleared away`);
+  else
+    context.stdout.line(`${device} (${name}), left behind, is detached${held ? '; somebody still has it open' : ''}`);
+}
+
+async function detach(verbs: Verbs, name: string, options: Options): Promise<void> {
+  const { context } = verbs;
+  if (listInstances().some((entry) => entry.name === name && !entry.alive)) {
+    await giveUp(verbs, name, options);
+    return;
+  }
   const instance = await askInstance(name);
   const sleep = (milliseconds: number): Promise<void> =>
     new Promise((resolve) => void context.after(milliseconds, resolve));

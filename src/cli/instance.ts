@@ -12,6 +12,10 @@ export interface Instance {
   readonly board: PortBoard | null;
   /** ISO 8601. */
   readonly since: string;
+  /** The command line that it was started with, without the program. */
+  readonly words: readonly string[];
+  /** Where: what its words name may be relative to it. */
+  readonly directory: string;
 }
 
 /** An instance as it is told to other processes: plain data. */
@@ -21,6 +25,8 @@ export interface InstanceView {
   readonly pid: number;
   readonly version: string;
   readonly since: string;
+  readonly words: readonly string[];
+  readonly directory: string;
   readonly device: DeviceView | null;
   /** Of the device, from the same moment; null where it was not asked for. */
   readonly statistics: StatisticsView | null;
@@ -34,6 +40,8 @@ export function viewInstance(instance: Instance, version: string, withStatistics
     pid: process.pid,
     version,
     since: instance.since,
+    words: instance.words,
+    directory: instance.directory,
     device: instance.attachment?.view() ?? null,
     statistics: withStatistics ? (instance.attachment?.statistics() ?? null) : null,
     array: instance.board?.view() ?? null,

@@ -19,9 +19,15 @@ export interface ListedInstance extends InstanceEntry {
   readonly problem: string;
 }
 
+function crashed({ waiting }: InstanceEntry): string {
+  return waiting === null
+    ? 'crashed; the next start under this name cleans up'
+    : `crashed; ${waiting} waits to be attached again under this name`;
+}
+
 async function ask(entry: InstanceEntry): Promise<ListedInstance> {
   if (!entry.alive) {
-    return { ...entry, view: null, problem: 'crashed; the next start under this name cleans up' };
+    return { ...entry, view: null, problem: crashed(entry) };
   }
   if (entry.kind === 'library') return { ...entry, view: null, problem: 'served by a program of its own' };
   try {
@@ -78,13 +84,14 @@ export function addList(program: Command, { context }: Verbs): void {
     async (options: { json?: boolean }) => {
       const instances = await Promise.all(listInstances().map(ask));
       if (options.json === true) {
-        const plain = instances.map(({ name, kind, pid, since, alive, view, problem }) => ({
+        const plain = instances.map(({ name, kind, pid, since, alive, waiting, view, problem }) => ({
           name,
           kind,
           pid,
           since,
           state: alive ? 'running' : 'crashed',
           problem,
+          waiting,
           device: view?.device ?? null,
           array: view?.array ?? null,
         }));

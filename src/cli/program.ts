@@ -13,6 +13,7 @@ import { addList } from './list.ts';
 import { addPath } from './path.ts';
 import { addPolicy } from './policy.ts';
 import { addShow } from './show.ts';
+import { addUpgrade } from './upgrade.ts';
 import { usageError, type Verbs } from './verb.ts';
 
 const epilogue = `
@@ -44,6 +45,7 @@ export function buildProgram(verbs: Verbs): Command {
   addDemo(program, verbs);
   addAttach(program, verbs);
   addDetach(program, verbs);
+  addUpgrade(program, verbs);
   addList(program, verbs);
   addShow(program, verbs);
   addPath(program, verbs);

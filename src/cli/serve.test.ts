@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { FakeTerminal, World } from '../../test/support/fake-world.ts';
+import { until } from '../../test/support/until.ts';
 import { CausewayError } from '../base/errors.ts';
 import { callControl } from '../host/control-client.ts';
 import type { StatisticsView } from '../host/statistics-view.ts';
@@ -42,6 +43,56 @@ test('demo --json: ready is the first line and has exactly its keys; events foll
   assert.deepEqual(world.host.log, ['attach', 'detached', 'host stopped']);
   assert.deepEqual(world.arrays[0]?.calls, ['stop']);
   assert.deepEqual(world.err.lines, []);
+  assertNothingLeft();
+});
+
+/** Whether the device that these words make is to outlive a crash. */
+async function wish(...words: string[]): Promise<boolean | undefined> {
+  const world = new World('a');
+  const ended = world.run(...words, '--name', 'a', '--json');
+  await world.out.line('ready');
+  world.signal();
+  assert.equal(await ended, 0);
+  return world.host.options?.surviveCrash;
+}
+
+test('attach: a device outlives a crash, unless it is to be fast; a demo does not', async () => {
+  const url = 'nvme+tcp://h/nqn.2014-08.org.example:a';
+  assert.equal(await wish('attach', url), true);
+  assert.equal(await wish('attach', url, '--survive-crash'), true);
+  assert.equal(await wish('attach', url, '--fast'), false);
+  assert.notEqual(await wish('demo'), true);
+  const world = new World('a');
+  assert.equal(await world.run('attach', url, '--fast', '--survive-crash'), 2);
+});
+
+test('a device is handed over and goes on; if that fails half way, its process ends as in a crash', async () => {
+  const url = 'nvme+tcp://h/nqn.2014-08.org.example:a';
+  const world = new World('a');
+  const ended = world.run('attach', url, '--name', 'a', '--json');
+  await world.out.line('ready');
+  world.host.attachment.handOverError = new CausewayError('cannot-hand-over', 'no');
+  await assert.rejects(callControl('a', 'hand-over'), { code: 'cannot-hand-over' });
+  assert.deepEqual(world.crashes, []);
+  world.host.attachment.handOverError = new CausewayError('kernel-device-failed', 'half way');
+  await assert.rejects(callControl('a', 'hand-over'), { code: 'kernel-device-failed' });
+  await until('the crash', () => world.crashes.length > 0);
+  assert.match(world.crashes.join(), /half way/);
+
+  world.host.attachment.handOverError = null;
+  const next = new World('a');
+  const served = next.run('attach', url, '--name', 'a', '--take-over', '--json');
+  await next.out.line('ready');
+  assert.equal(await ended, 0);
+  assert.deepEqual(world.host.log, ['attach', 'host stopped']);
+  next.signal();
+  assert.equal(await served, 0);
+  // Nobody serves it: then there is nothing to be handed over.
+  const alone = new World('a');
+  const third = alone.run('attach', url, '--name', 'a', '--take-over', '--json');
+  await alone.out.line('ready');
+  alone.signal();
+  assert.equal(await third, 0);
   assertNothingLeft();
 });
 
@@ -91,6 +142,7 @@ test('the options arrive', async () => {
     dataDigest: true,
     queueSize: 64,
     timeout: 7_000,
+    surviveCrash: true,
     readOnly: true,
   });
 });

@@ -2,12 +2,15 @@
  * Serves one instance from start to end: takes the name, starts what is asked for, tells when it is usable, and takes
  * everything down again in the opposite order, whatever happened.
  */
+import fs from 'node:fs';
 import { CausewayError } from '../base/errors.ts';
 import type { ArrayHandle, ArrayOptions } from '../demo/array-thread.ts';
-import type { AttachOptions, Attachment } from '../host/contract.ts';
+import type { AttachOptions, Attachment, Host } from '../host/contract.ts';
+import { callControl } from '../host/control-client.ts';
 import { serveControl } from '../host/control-server.ts';
 import { claimInstance } from '../host/instance-claim.ts';
-import type { InstanceKind } from '../host/instance-record.ts';
+import { type InstanceKind, readInstanceRecord } from '../host/instance-record.ts';
+import { isAlive } from '../kernel/process-identity.ts';
 import { placesOf } from '../host/runtime-dir.ts';
 import { tellParent } from './background.ts';
 import { type Context, version } from './context.ts';
@@ -36,7 +39,19 @@ export interface ServePlan {
   readonly grace: number;
   readonly force: boolean;
   readonly json: boolean;
+  /** A process that serves this name is asked to hand its device over. */
+  readonly takeOver: boolean;
+  /** The command line, without the program. */
+  readonly words: readonly string[];
 }
+
+/** What is under way is answered first, and that may wait for an array. Milliseconds. */
+const handOverTimeout = 60_000;
+/** How long its process may take to end afterwards, milliseconds. */
+const endTimeout = 30_000;
+/** So long the answer to who asked may take to be sent, milliseconds. */
+const crashDelay = 50;
+const nobodyServes: ReadonlySet<string> = new Set(['no-such-device', 'not-running']);
 
 /** Who hears the signals now. */
 interface Signals {
@@ -57,9 +72,10 @@ export async function serve(context: Context, plan: ServePlan): Promise<void> {
   );
   let failure: CausewayError | null = null;
   try {
+    const host = plan.takeOver ? await takeOver(context, plan.name, undo) : null;
     const claim = claimInstance(plan.name, plan.kind, context.background);
     undo.add('giving the name back', () => claim.release());
-    await new Serving(context, plan, undo, signals).run();
+    await new Serving(context, plan, undo, signals, host).run();
   } catch (error) {
     failure = codedError(error);
   }
@@ -70,14 +86,41 @@ export async function serve(context: Context, plan: ServePlan): Promise<void> {
   if (first !== undefined) throw first;
 }
 
+/**
+ * Has the device handed over by the process that serves it, if one does; the time without a server begins as late as it
+ * can, with everything ready that needs no name. Resolves to the host.
+ */
+async function takeOver(context: Context, name: string, undo: Undo): Promise<Host> {
+  const host = await context.startHost();
+  undo.add('stopping the host', () => host.stop());
+  try {
+    await callControl(name, 'hand-over', {}, handOverTimeout);
+  } catch (error) {
+    if (!(error instanceof CausewayError && nobodyServes.has(error.code))) throw error;
+  }
+  const ends = context.now() + endTimeout;
+  while (fs.existsSync(placesOf(name).lock) && isServed(name) && context.now() < ends) {
+    await new Promise((resolve) => void context.after(5, () => resolve(null)));
+  }
+  return host;
+}
+
+function isServed(name: string): boolean {
+  const record = readInstanceRecord(name);
+  return record !== null && isAlive(record.owner);
+}
+
 class Serving {
   readonly #reporter: Reporter;
   readonly #context: Context;
   readonly #plan: ServePlan;
   readonly #undo: Undo;
   readonly #signals: Signals;
+  readonly #host: Host | null;
 
-  constructor(context: Context, plan: ServePlan, undo: Undo, signals: Signals) {
+  /** @param host one that is started already, and stopped by `undo` */
+  constructor(context: Context, plan: ServePlan, undo: Undo, signals: Signals, host: Host | null) {
+    this.#host = host;
     this.#context = context;
     this.#plan = plan;
     this.#undo = undo;
@@ -96,7 +139,11 @@ class Serving {
       arrayEnd.signal.addEventListener('abort', () => resolve());
     });
     let asked = false;
-    const methods = controlMethods(instance, version(), { end: endArray, detaching: () => (asked = true) });
+    const methods = controlMethods(instance, version(), {
+      end: endArray,
+      detaching: () => (asked = true),
+      crash: (error) => void this.#context.after(crashDelay, () => this.#context.crash(this.#plan.name, error)),
+    });
     const control = await serveControl(placesOf(this.#plan.name).socket, methods);
     this.#undo.add('closing the control socket', () => control.close());
     start.check();
@@ -119,8 +166,9 @@ class Serving {
 
   /** Host, array, device: whatever of them the plan wants. */
   async #start(start: StartSignals): Promise<Instance> {
-    const { name, kind, device, arrays } = this.#plan;
-    const context = this.#context;
+    const { name, kind, device, arrays, words } = this.#plan;
+    // In the background it is changed once all is well.
+    const directory = process.cwd();
     const since = new Date().toISOString();
     let board: PortBoard | null = null;
     if (arrays.length > 0) {
@@ -130,11 +178,9 @@ class Serving {
       board = new PortBoard(array, (port) => this.#reporter.event(portEvent(name, port)));
     }
     start.check();
-    if (device === null) return { name, kind, attachment: null, board, since };
+    if (device === null) return { name, kind, attachment: null, board, since, words, directory };
 
-    this.#reporter.starting('starting the host…');
-    const host = await start.step(context.startHost());
-    this.#undo.add('stopping the host', () => host.stop());
+    const host = this.#host ?? (await this.#startHost(start));
     host.onEvent((event) => this.#reporter.event(event));
     start.check();
     const urls = device.urls.length > 0 || board === null ? device.urls : [board.array.url];
@@ -147,7 +193,14 @@ class Serving {
       if (!gone) await attachment.detach({ force: true });
     });
     start.check();
-    return { name, kind, attachment, board, since };
+    return { name, kind, attachment, board, since, words, directory };
+  }
+
+  async #startHost(start: StartSignals): Promise<Host> {
+    this.#reporter.starting('starting the host…');
+    const host = await start.step(this.#context.startHost());
+    this.#undo.add('stopping the host', () => host.stop());
+    return host;
   }
 
   async #startArray(choices: readonly ArrayOptions[]): Promise<ArrayHandle> {

@@ -96,6 +96,13 @@ const ghostTexts: Readonly<Record<GhostWrites, string>> = {
   none: 'NONE: a late write of a lost controller may bring back old data',
 };
 
+function crashText({ survivesCrash, kernelDevice, name }: DeviceView): string {
+  if (kernelDevice === null) return 'it goes with its process';
+  return survivesCrash
+    ? `I/O waits for the next process, and goes on: attach the volume as ${name} again`
+    : 'those who use it get input/output errors';
+}
+
 function servedText(view: DeviceView, statistics: StatisticsView): string[] {
   const { counters } = view;
   const served = counters.reads + counters.writes;
@@ -198,6 +205,7 @@ export function showText(view: DeviceView, statistics: StatisticsView): string[]
       'kernel device',
       [view.kernelDevice ?? 'none', view.transport, view.link].filter((part) => part !== '').join(', '),
     ),
+    fact('on a crash', crashText(view)),
     ...view.notes.map((note) => fact('note', note)),
     fact('volume', [view.identity, view.model.trim(), view.serial.trim()].filter((part) => part !== '').join(', ')),
     fact('blocks', `${view.blockBytes} bytes, ${flags.join(', ')}`),

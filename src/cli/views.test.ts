@@ -14,7 +14,7 @@ import { pathTable, showText } from './show-text.ts';
 import { historyText } from './statistics-text.ts';
 
 function listed(name: string, view: InstanceView | null, changes: Partial<ListedInstance> = {}): ListedInstance {
-  return { name, kind: 'attach', pid: 42, since: null, alive: true, view, problem: '', ...changes };
+  return { name, kind: 'attach', pid: 42, since: null, alive: true, waiting: null, view, problem: '', ...changes };
 }
 
 function deviceOf(name: string, ...states: ('live-optimized' | 'down')[]): InstanceView {
@@ -25,6 +25,8 @@ function deviceOf(name: string, ...states: ('live-optimized' | 'down')[]): Insta
     pid: 42,
     version: '1',
     since: '',
+    words: [],
+    directory: '/',
     device: fakeView(name, paths),
     statistics: null,
     array: null,

@@ -24,8 +24,13 @@ export interface AttachOptions extends PolicySettings {
   readonly name: string;
   /** `auto` takes the best kernel device that this host offers; `none` makes none (library use). */
   readonly kernelDevice?: 'auto' | KernelDeviceKind | 'none';
-  /** FUSE transport: `auto` tries io_uring first. */
+  /** FUSE transport: `auto` takes the one that survives a crash if that is wanted, else tries io_uring first. */
   readonly fuseTransport?: 'auto' | FuseTransport;
+  /**
+   * If this process dies, requests wait for the next one that attaches the same volume under the same name, and go on; or
+   * until `causeway detach NAME --force`. Not of volumes that die with the process themselves. Default: no.
+   */
+  readonly surviveCrash?: boolean;
   readonly readOnly?: boolean;
   /** The volume was made just now: nothing that was written to it earlier can still be under way. */
   readonly isNew?: boolean;
@@ -94,7 +99,14 @@ export interface Attachment {
    * unless `force`, which gives holders EIO. Bounded in time.
    */
   detach(options?: { force?: boolean }): Promise<void>;
-  /** Resolves when the device is gone, whoever asked for it. */
+  /**
+   * Leaves the device to the next process that attaches the volume under this name, with nothing under way; it waits for
+   * that. This process has to end after it, also after a failure that is not `cannot-hand-over`: then by SIGKILL, and the
+   * next one finds what a crash leaves.
+   * @throws CausewayError `cannot-hand-over` (it does not survive a crash either; it is served on), `kernel-device-failed`
+   */
+  handOver(): Promise<void>;
+  /** Resolves when the device is gone from here, whoever asked for it. */
   readonly gone: Promise<void>;
 }
 

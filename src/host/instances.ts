@@ -1,9 +1,9 @@
 /** All instances of this host, running or left behind: from the files in the runtime directory. */
-import { defaultLinkDirectory, recordSuffix } from '../kernel/places.ts';
-import { isAlive, type ProcessIdentity } from '../kernel/process-identity.ts';
-import { readRecord } from '../kernel/record.ts';
+import { recordSuffix } from '../kernel/places.ts';
+import { isAlive } from '../kernel/process-identity.ts';
+import { type DeviceRecord, readRecord } from '../kernel/record.ts';
 import { type InstanceKind, readInstanceRecord } from './instance-record.ts';
-import { namesWith, runtimeDirectory } from './runtime-dir.ts';
+import { kernelPlaces, namesWith } from './runtime-dir.ts';
 
 export interface InstanceEntry {
   readonly name: string;
@@ -14,6 +14,8 @@ export interface InstanceEntry {
   readonly since: string | null;
   /** Its process runs. If not, it ended without clearing up, and the next start under that name does that. */
   readonly alive: boolean;
+  /** The kernel device that a dead process left and that waits for the next one; null if there is none. */
+  readonly waiting: string | null;
 }
 
 /**
@@ -27,16 +29,17 @@ export function listInstances(): InstanceEntry[] {
 
 function entryOf(name: string): InstanceEntry {
   const record = readInstanceRecord(name);
-  const kernelOwner = ownerOfKernelDevice(name);
+  const device = deviceRecord(name);
+  const isServed = device !== null && isAlive(device.owner);
+  const waiting = device !== null && device.survives && !isServed ? device.device : null;
   if (record === null) {
-    const alive = kernelOwner !== null && isAlive(kernelOwner);
-    return { name, kind: 'library', pid: kernelOwner?.pid ?? null, since: null, alive };
+    return { name, kind: 'library', pid: device?.owner.pid ?? null, since: null, alive: isServed, waiting };
   }
-  return { name, kind: record.kind, pid: record.owner.pid, since: record.since, alive: isAlive(record.owner) };
+  const { kind, owner, since } = record;
+  return { name, kind, pid: owner.pid, since, alive: isAlive(owner), waiting };
 }
 
-function ownerOfKernelDevice(name: string): ProcessIdentity | null {
-  const places = { runtimeDirectory: runtimeDirectory(), linkDirectory: defaultLinkDirectory };
-  const record = readRecord(places, name);
-  return record === null || record === 'damaged' ? null : record.owner;
+function deviceRecord(name: string): DeviceRecord | null {
+  const record = readRecord(kernelPlaces(), name);
+  return record === 'damaged' ? null : record;
 }

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { CausewayError } from '../base/errors.ts';
+import { defaultPlaces, type Places } from '../kernel/places.ts';
 
 const defaultDirectory = '/run/causeway';
 /** Overrides the directory: for tests, and for an array that runs without root. */
@@ -18,6 +19,11 @@ const namePattern = /^[a-z0-9][a-z0-9._-]{0,31}$/;
 export function runtimeDirectory(): string {
   const given = process.env[variable];
   return given === undefined || given === '' ? defaultDirectory : path.resolve(given);
+}
+
+/** Where kernel devices of this host leave their traces. */
+export function kernelPlaces(): Places {
+  return { ...defaultPlaces, runtimeDirectory: runtimeDirectory() };
 }
 
 export function isInstanceName(name: string): boolean {

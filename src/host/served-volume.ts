@@ -6,7 +6,6 @@ import type { FenceKind } from '../fabric/nvme-tcp/messages.ts';
 import type { Geometry } from '../block/device.ts';
 import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
 import type { DeviceHolder } from '../native/holders.ts';
-import { defaultPlaces } from '../kernel/places.ts';
 import { mostQueues, openKernelDevice } from '../kernel/open.ts';
 import { pathLife } from '../multipath/path-life.ts';
 import type { AttachOptions, Attachment, PolicyConsent, PolicySettings } from './contract.ts';
@@ -17,7 +16,7 @@ import { momentNow, PathRecords } from './path-records.ts';
 import { parseAddress } from './source.ts';
 import { planPayload } from './payload-budget.ts';
 import { bounded } from './reactor-thread.ts';
-import { runtimeDirectory } from './runtime-dir.ts';
+import { kernelPlaces } from './runtime-dir.ts';
 import type { StatisticsView } from './statistics-view.ts';
 import type { DeviceView, HolderView, HostEvent } from './view.ts';
 import { describeChange, ShapeFollower } from './shape-follower.ts';
@@ -33,6 +32,9 @@ const drainTimeout = 10_000;
 const abandonAfter = 2_000;
 /** How long controllers have, during a forced detach, to answer what they were asked; milliseconds. The drain waits for 15 s. */
 export const resetAfter = 4_000;
+
+/** Sources of volumes that are still there when the process is not. */
+const outlives: ReadonlySet<OpenSource['kind']> = new Set(['nvme', 'file']);
 
 /** Waits; the reactors keep the process alive for as long as there is something to wait for. */
 function sleep(milliseconds: number): Promise<void> {
@@ -99,7 +101,8 @@ export class ServedVolume implements Attachment {
         volume: this.source.identity.id,
         geometry,
         transport: this.#options.fuseTransport ?? 'auto',
-        places: { ...defaultPlaces, runtimeDirectory: runtimeDirectory() },
+        survive: this.#options.surviveCrash === true && outlives.has(this.source.kind),
+        places: kernelPlaces(),
         ...payload,
       });
       void this.#kernel.lost.then((what) => this.#onKernelLost(what));
@@ -176,6 +179,7 @@ export class ServedVolume implements Attachment {
       link: this.#kernel?.link ?? '',
       kernelDevice: this.#kernel?.kind ?? null,
       transport: this.#kernel?.transport ?? '',
+      survivesCrash: this.#kernel?.survives ?? false,
       notes: [...(this.#kernel?.notes ?? []), ...this.#follower.notes],
       identity: identity.id,
       model: identity.model,
@@ -337,11 +341,22 @@ export class ServedVolume implements Attachment {
     }
   }
 
-  async #finish(): Promise<void> {
+  async handOver(): Promise<void> {
+    const kernel = this.#kernel;
+    if (kernel === null || !kernel.survives || this.#detaching !== null || this.#state !== 'serving') {
+      throw new CausewayError('cannot-hand-over', `${this.name} cannot be handed to another process`);
+    }
+    this.#state = 'detaching';
+    await this.#follower.hold();
+    await kernel.handOver();
+    await this.#finish('handed-over', `${this.name} was handed over`);
+  }
+
+  async #finish(event: HostEvent['event'] = 'detached', message = `${this.name} was detached`): Promise<void> {
     this.#kernel = null;
     await bounded(closeSource(this.#host, this.source), drainTimeout, `${this.name} does not come to rest`);
     this.#state = 'failed';
-    this.#emit({ event: 'detached', device: this.name, message: `${this.name} was detached` });
+    this.#emit({ event, device: this.name, message });
     this.#resolveGone();
   }
 

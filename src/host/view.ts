@@ -136,6 +136,8 @@ export interface DeviceView {
   readonly kernelDevice: KernelDeviceKind | null;
   /** How the kernel device reaches us, e.g. `io_uring` or `classic` for FUSE; and remarks (why not another one). */
   readonly transport: string;
+  /** If its process dies, requests wait for the next one instead of failing. */
+  readonly survivesCrash: boolean;
   readonly notes: readonly string[];
   readonly identity: string;
   readonly model: string;
@@ -190,6 +192,7 @@ export interface HostEvent {
     | 'volume-replaced'
     | 'in-use'
     | 'detached'
+    | 'handed-over'
     | 'note';
   readonly device: string;
   /** One sentence. */

@@ -9,11 +9,18 @@ import type { Cleared, DeviceOptions } from './driver.ts';
 import { driverOf } from './drivers.ts';
 import { removeLink } from './link.ts';
 import { type Places, recordPath } from './places.ts';
-import { bootId, isAlive, ownIdentity } from './process-identity.ts';
+import { bootId, isAlive, isGone, ownIdentity } from './process-identity.ts';
 import { type DeviceRecord, KeptRecord, readRecord, removeRecord, withRecords, writeRecord } from './record.ts';
 
-/** The record of a name whose owner is dead; null if there is none. The records' lock is held, or the answer may be old. */
-function leftBehind(places: Places, name: string): DeviceRecord | null {
+/**
+ * How long the kernel may take to end the last thread of a process that was killed, or that one to end which has handed
+ * its device over. Before that, an operation of one of its rings could still take a request away that nobody would answer.
+ */
+const goneMilliseconds = 10_000;
+const goneStep = 2;
+
+/** The record of a name whose owner is gone; null if there is none. The records' lock is held. */
+async function leftBehind(host: KernelHost, places: Places, name: string): Promise<DeviceRecord | null> {
   const record = readRecord(places, name);
   if (record === null) return null;
   if (record === 'damaged') {
@@ -21,7 +28,11 @@ function leftBehind(places: Places, name: string): DeviceRecord | null {
       hint: 'Look with `findmnt`, `losetup` and `lsblk` whether a device of that name is left, then remove the file.',
     });
   }
-  if (isAlive(record.owner)) {
+  const until = host.now() + goneMilliseconds;
+  while (!isGone(record.owner) && (record.handedOver || !isAlive(record.owner)) && host.now() < until) {
+    await host.sleep(goneStep);
+  }
+  if (!isGone(record.owner)) {
     throw new CausewayError('device-name-taken', `the device ${name} is served by process ${record.owner.pid}`);
   }
   return record;
@@ -46,7 +57,7 @@ export async function clearLeft(host: KernelHost, places: Places, record: Device
  */
 export async function clearName(host: KernelHost, places: Places, name: string): Promise<Cleared | null> {
   return await withRecords(host, places, async () => {
-    const record = leftBehind(places, name);
+    const record = await leftBehind(host, places, name);
     return record === null ? null : await clearLeft(host, places, record);
   });
 }
@@ -83,7 +94,7 @@ export async function claimName(
   notes: string[],
 ): Promise<Claim> {
   return await withRecords(host, places, async () => {
-    const left = leftBehind(places, options.name);
+    const left = await leftBehind(host, places, options.name);
     if (left !== null) {
       // A device of an earlier boot went with that.
       const waits = left.survives && left.device !== null && left.owner.bootId === bootId();
@@ -93,7 +104,7 @@ export async function claimName(
           const what = `${left.device} (${options.name}), left by process ${left.owner.pid}, waits to be served`;
           throw new CausewayError('kernel-device-left', `${what}, but ${problem}`);
         }
-        const record = { ...left, owner: ownIdentity() };
+        const record = { ...left, owner: ownIdentity(), handedOver: false };
         writeRecord(places, record);
         return { record, earlier: left.owner };
       }

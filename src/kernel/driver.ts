@@ -41,7 +41,7 @@ export interface KernelDriver<T extends Traces = Traces> {
    */
   build(host: KernelHost, options: DeviceOptions, record: KeptRecord<T>, notes: string[]): Promise<KernelDevice>;
   /**
-   * Takes over the device that a dead process left with requests waiting; the record is this process's own by now. What
+   * Takes over the device that a process left with requests waiting, and of which nothing is left in the kernel; the record is this process's own by now. What
    * the kernel hands out again may have been executed before: whoever wrote the volume's ghost file knows of it. Null:
    * it cannot be served any more and its users have errors already, or will have once it is cleared.
    * @param earlier who had it

@@ -67,6 +67,7 @@ test('what is no record is damaged, and is not guessed about', async (context) =
   const { traces } = good;
   const bad: unknown[] = [
     { ...good, survives: 1 },
+    { ...good, handedOver: null },
     { ...good, volume: { ...good.volume, blockBytes: 520 } },
     { ...good, volume: { ...good.volume, sizeBytes: 2 ** 60 } },
     { ...good, traces: { ...traces, kind: 'other' } },

@@ -35,6 +35,8 @@ export interface DeviceRecord {
   readonly volume: RecordedVolume;
   /** When its owner dies, its requests wait for the next one. */
   readonly survives: boolean;
+  /** Its owner serves it no more and is about to end. */
+  readonly handedOver: boolean;
   /** The stable name. */
   readonly link: string;
   /** The node, once there is one: `/dev/loop3`. */
@@ -55,14 +57,17 @@ function parseVolume(value: unknown): RecordedVolume | null {
 
 function parseRecord(value: unknown): DeviceRecord | null {
   const fields = fieldsOf(value);
-  const [name, link, device, survives] = ['name', 'link', 'device', 'survives'].map((key) => fields.get(key));
+  const [name, link, device, survives, handedOver] = ['name', 'link', 'device', 'survives', 'handedOver'].map((key) =>
+    fields.get(key),
+  );
   const owner = parseIdentity(fields.get('owner'));
   const volume = parseVolume(fields.get('volume'));
   const traces = parseTraces(fields.get('traces'));
   if (fields.get('version') !== version || owner === null || volume === null || traces === null) return null;
   if (typeof name !== 'string' || typeof link !== 'string' || typeof survives !== 'boolean') return null;
   if (device !== null && typeof device !== 'string') return null;
-  return { version, name, owner, volume, survives, link, device, traces };
+  if (typeof handedOver !== 'boolean') return null;
+  return { version, name, owner, volume, survives, handedOver, link, device, traces };
 }
 
 /** The record of this name; null if there is none; 'damaged' if there is one that says nothing. */
@@ -101,7 +106,7 @@ export function makeRecord(
   traces: Traces,
 ): DeviceRecord {
   const link = path.join(places.linkDirectory, name);
-  return { version, name, owner: ownIdentity(), volume, survives, link, device: null, traces };
+  return { version, name, owner: ownIdentity(), volume, survives, handedOver: false, link, device: null, traces };
 }
 
 /** The record of a device that this process serves, kept up to date. */
@@ -135,7 +140,7 @@ export class KeptRecord<T extends Traces = Traces> {
     throw new CausewayError('assertion', `the record of ${this.name} is of another kind of device`);
   }
 
-  update(change: Partial<Pick<DeviceRecord, 'device' | 'survives' | 'volume'>>): void {
+  update(change: Partial<Pick<DeviceRecord, 'device' | 'survives' | 'handedOver' | 'volume'>>): void {
     this.#record = { ...this.#record, ...change };
     writeRecord(this.places, this.#record);
   }

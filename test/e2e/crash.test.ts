@@ -86,7 +86,17 @@ async function story(forget: boolean, ...arrayWords: string[]): Promise<Story> {
     return Number(/"ghostsExecuted":(\d+)/.exec(stdout)?.[1] ?? Number.NaN);
   };
   const attach = (): ReturnType<typeof startReady> =>
-    startReady('attach', arrayRun.ready.url ?? '', '--name', name, '--keep-alive', '1', '--quiesce-time', '4');
+    startReady(
+      'attach',
+      arrayRun.ready.url ?? '',
+      '--name',
+      name,
+      '--fast',
+      '--keep-alive',
+      '1',
+      '--quiesce-time',
+      '4',
+    );
   try {
     const before = new Set(ghostFiles());
     const first = await attach();

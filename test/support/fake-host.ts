@@ -52,6 +52,7 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
     link: `/dev/causeway/${name}`,
     kernelDevice: 'fuse',
     transport: 'FUSE over io_uring',
+    survivesCrash: false,
     notes: [],
     identity: 'nguid.0123456789abcdef0123456789abcdef',
     model: 'Causeway embedded array',
@@ -209,6 +210,8 @@ export class FakeAttachment implements Attachment {
 
   async failQueued(): Promise<void> {}
 
+  handOverError: Error | null = null;
+
   async detach(options: { force?: boolean } = {}): Promise<void> {
     const force = options.force === true;
     this.detaches.push(force);
@@ -223,6 +226,11 @@ export class FakeAttachment implements Attachment {
       if (this.users.length > 0 && !force) throw new CausewayError('device-in-use', 'in use');
     }
     this.onDetached();
+    this.#vanish();
+  }
+
+  async handOver(): Promise<void> {
+    if (this.handOverError !== null) throw this.handOverError;
     this.#vanish();
   }
 

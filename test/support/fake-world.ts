@@ -74,6 +74,8 @@ export class World {
   hostError: Error | null = null;
   /** Ports that are taken. */
   taken: number | undefined;
+  /** Ends as in a crash. */
+  readonly crashes: string[] = [];
   signal: () => void = () => undefined;
 
   constructor(name: string) {
@@ -103,6 +105,7 @@ export class World {
         this.signal = listener;
         return () => (this.signal = () => undefined);
       },
+      crash: (name, error) => void this.crashes.push(`${name}: ${String(error)}`),
       after: (milliseconds, callback) => setTimeout(callback, milliseconds),
       now: () => performance.now(),
     };

@@ -86,9 +86,9 @@ export class ClassicQueue implements ReplyPort {
     return this.#dispatcher.underWay;
   }
 
-  /** Answers are under way. */
+  /** Answers are under way, or requests may still come. */
   get answering(): boolean {
-    return this.#writing > 0;
+    return this.#writing > 0 || this.#reading > 0;
   }
 
   /** Takes up nothing more; what was taken up is answered. */

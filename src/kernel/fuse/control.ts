@@ -97,7 +97,10 @@ export class FuseDevice implements KernelDevice {
     }
     this.#leaving = true;
     const quiet = Promise.all(this.#served.map((queues) => queues.quiesce())).then(() => true);
-    if ((await Promise.race([quiet, this.#host.sleep(quiesceMilliseconds)])) === true) return;
+    if ((await Promise.race([quiet, this.#host.sleep(quiesceMilliseconds)])) === true) {
+      this.#record.update({ handedOver: true });
+      return;
+    }
     throw new CausewayError(
       'kernel-device-failed',
       `${this.name}: requests were not answered within ${quiesceMilliseconds / 1000} s`,

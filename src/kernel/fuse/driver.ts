@@ -3,7 +3,7 @@ import { CausewayError } from '../../base/errors.ts';
 import type { KernelHost, ServedQueues } from '../contract.ts';
 import type { Cleared, DeviceOptions, KernelDriver } from '../driver.ts';
 import { makeLink } from '../link.ts';
-import { isGone, type ProcessIdentity } from '../process-identity.ts';
+import type { ProcessIdentity } from '../process-identity.ts';
 import type { KeptRecord } from '../record.ts';
 import type { FuseTraces } from '../traces.ts';
 import { askHelper } from './ask-helper.ts';
@@ -22,9 +22,6 @@ const mostPayloadBytes = 1024 * 1024;
 const attachMilliseconds = 30_000;
 /** The connection is dead, so nothing that the helper does has to wait. */
 const releaseMilliseconds = 10_000;
-/** How long the kernel may take to end the last thread of a dead process. */
-const goneMilliseconds = 10_000;
-const goneStep = 5;
 
 type FuseRecord = KeptRecord<FuseTraces>;
 
@@ -182,7 +179,7 @@ async function releaseLoops(host: KernelHost, file: string): Promise<void> {
  * Goes on with the connection that a dead process left. Why nothing is lost and nothing is answered twice: every request
  * is either with the kernel, which hands it to whoever reads next, or was read and not answered, and then the kernel still
  * has it and hands it out again when told to (FUSE_NOTIFY_RESEND). Told it is only when nothing of the dead process is
- * left: before that, one of its reads could still take a request away that nobody would answer. What is handed out again
+ * left (claim.ts waits for that): before, one of its reads could still take a request away that nobody would answer. What is handed out again
  * may have been executed; its outcome is unknown exactly as after a lost path, and the volume's ghost file, which was read
  * before anything is served here, holds its range until the old controllers can not execute it any more.
  */
@@ -201,7 +198,6 @@ async function resume(
   const session = FuseSession.adopt(fd, { mountPoint: file, source });
   const served: ServedQueues[] = [];
   try {
-    await untilGone(host, earlier);
     session.resend();
     await serveQueues(host, options, session, payloadBytes, served);
   } catch (error) {
@@ -209,18 +205,8 @@ async function resume(
     await Promise.all(served.map((queues) => queues.quiesce()));
     throw error;
   }
-  notes.push(`took over from process ${earlier.pid}, which had died`);
+  notes.push(`took over from process ${earlier.pid}`);
   return new FuseDevice(host, record, session, served, makeLink(record.now.link, device), notes);
-}
-
-async function untilGone(host: KernelHost, earlier: ProcessIdentity): Promise<void> {
-  const until = host.now() + goneMilliseconds;
-  while (!isGone(earlier)) {
-    if (host.now() > until) {
-      throw new CausewayError('kernel-device-failed', `process ${earlier.pid} was killed but does not end`);
-    }
-    await host.sleep(goneStep);
-  }
 }
 
 /** A mount is taken away only if place, type and source are the record's; a loop device only if it stands on the file in it. */
