@@ -2,6 +2,7 @@
 import { CausewayError } from '../../base/errors.ts';
 import type { DeviceHolder } from '../../native/holders.ts';
 import type { DetachOptions, KernelDevice, KernelHost, KernelShape, ServedQueues } from '../contract.ts';
+import { drained, drainMilliseconds } from '../drain.ts';
 import { deviceBusy, deviceHolders, realHolders } from '../in-use.ts';
 import { removeLink } from '../link.ts';
 import type { KeptRecord } from '../record.ts';
@@ -14,16 +15,8 @@ import type { FuseSession } from './session.ts';
 /** What the kernel has cached may be much, and the array slow. */
 const flushMilliseconds = 60_000;
 const resizeMilliseconds = 30_000;
-/** Requests are with the array; all paths down ends their waiting within 10 s. */
-export const drainMilliseconds = 15_000;
 /** Everything that was taken up is with the array, as above. */
 const quiesceMilliseconds = 15_000;
-
-/** True once every reactor's queues have ended; false if one does not within the bound. */
-export async function drained(host: KernelHost, served: readonly ServedQueues[]): Promise<boolean> {
-  const all = Promise.all(served.map((queues) => queues.ended)).then(() => true);
-  return (await Promise.race([all, host.sleep(drainMilliseconds)])) === true;
-}
 
 export class FuseDevice implements KernelDevice {
   readonly kind = 'fuse';

@@ -12,6 +12,7 @@ import { op, requestFlag } from '../../block/request.ts';
 import { type Status, status, statusErrno } from '../../block/status.ts';
 import type { Io, Memory } from '../../io/contract.ts';
 import { errno } from '../../native/errno.ts';
+import { ZeroWriter } from '../zero-writer.ts';
 import {
   fallocateIn,
   fallocateInBytes,
@@ -28,7 +29,6 @@ import {
 } from './abi.ts';
 import { FileOperations } from './file-operations.ts';
 import type { FuseSlot, ReplyPort, SlotOwner } from './slot.ts';
-import { ZeroWriter } from './zero-writer.ts';
 
 const highWord = 0x1_0000_0000;
 

@@ -2,6 +2,7 @@
 import { CausewayError } from '../../base/errors.ts';
 import type { KernelHost, ServedQueues } from '../contract.ts';
 import type { Cleared, DeviceOptions, KernelDriver } from '../driver.ts';
+import { drained, drainMilliseconds } from '../drain.ts';
 import { makeLink } from '../link.ts';
 import type { ProcessIdentity } from '../process-identity.ts';
 import type { KeptRecord } from '../record.ts';
@@ -9,7 +10,7 @@ import type { FuseTraces } from '../traces.ts';
 import { askHelper } from './ask-helper.ts';
 import { backingOf, loopsOn, removeMountPoint } from './cleanup.ts';
 import { abortConnection, detachMount, mountsAt } from './connection.ts';
-import { drained, drainMilliseconds, FuseDevice } from './control.ts';
+import { FuseDevice } from './control.ts';
 import { endKeeper, startKeeper, takeKept } from './keeper.ts';
 import { mountPoint, mountSource } from './places.ts';
 import { FuseSession } from './session.ts';

@@ -1,15 +1,13 @@
 /**
- * The helper process: does one piece of work on a loop device and ends. It is a process of its own because opening,
- * configuring and closing a loop device reads and writes the file behind it, which the parent serves: done in the
- * parent, a request that is never answered would hang it, and a kill could not end it, because the descriptors that it
- * serves through would not be closed before that very request is answered. This process has none of them.
- *
- * Started as `node loop-helper.js <LoopRequest as JSON>`; writes one LoopAnswer as JSON to standard output.
+ * The helper process for loop devices (helper.ts). It is a process of its own because opening, configuring and closing a
+ * loop device reads and writes the file behind it, which the parent serves: done in the parent, a request that is never
+ * answered would hang it, and a kill could not end it, because the descriptors that it serves through would not be closed
+ * before that very request is answered. This process has none of them.
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { closeDescriptor, openFlag, openPath } from '../../native/descriptors.ts';
-import { errno, errnoName } from '../../native/errno.ts';
+import { openFlag, openPath } from '../../native/descriptors.ts';
+import { errno } from '../../native/errno.ts';
 import {
   clearLoop,
   configureLoop,
@@ -21,28 +19,13 @@ import {
 } from '../../native/loop.ts';
 import { isBlockReadOnly, setBlockReadOnly } from '../../native/block-device.ts';
 import { makeBlockNode } from '../../native/mount.ts';
+import { answerRequest, check, type HelperAnswer, HelperFailure, using } from '../helper.ts';
 import { backingOf } from './cleanup.ts';
-import { type AttachLoop, type LoopAnswer, type LoopRequest, type LoopWork, parseRequest } from './loop-work.ts';
+import { type AttachLoop, type LoopRequest, type LoopWork, parseRequest } from './loop-work.ts';
 
 const controlPath = '/dev/loop-control';
 /** Somebody else may take the free device first; that often in a row it is no coincidence. */
 const attachTries = 32;
-
-class Failure extends Error {}
-
-/** @throws Failure naming what was tried */
-function check(result: number, what: string): number {
-  if (result < 0) throw new Failure(`${what}: ${errnoName(result)}`);
-  return result;
-}
-
-function using<T>(descriptor: number, work: (descriptor: number) => T): T {
-  try {
-    return work(descriptor);
-  } finally {
-    closeDescriptor(descriptor);
-  }
-}
 
 function openLoop(device: string, number: number, flags: number): number {
   let fd = openPath(device, flags);
@@ -54,7 +37,7 @@ function sysfs(device: string, entry: string): string {
   return path.join('/sys/block', path.basename(device), entry);
 }
 
-function attach(work: AttachLoop): LoopAnswer {
+function attach(work: AttachLoop): HelperAnswer {
   const access = work.readOnly ? openFlag.readOnly : openFlag.readWrite;
   return using(check(openPath(controlPath, openFlag.readWrite), `cannot open ${controlPath}`), (control) =>
     using(check(openPath(work.file, access), `cannot open ${work.file}`), (backing) => {
@@ -73,18 +56,18 @@ function attach(work: AttachLoop): LoopAnswer {
           const direct = fs.readFileSync(sysfs(device, 'loop/dio'), 'utf8').trim();
           if (direct === '1') return true;
           clearLoop(fd);
-          throw new Failure(`${device} refuses direct I/O`);
+          throw new HelperFailure(`${device} refuses direct I/O`);
         });
         if (!done) continue;
         return { failure: null, device, held: false };
       }
-      throw new Failure('every free loop device was taken by somebody else');
+      throw new HelperFailure('every free loop device was taken by somebody else');
     }),
   );
 }
 
 /** Opens the device if it is still ours; null if it is not: detached already, and perhaps somebody else's by now. */
-function withOurs(work: LoopWork, access: number, act: (fd: number) => LoopAnswer): LoopAnswer | null {
+function withOurs(work: LoopWork, access: number, act: (fd: number) => HelperAnswer): HelperAnswer | null {
   // Looked at before, so as not to open a stranger's device, and again after: while it is open it stays whose it is.
   if (backingOf(work.device) !== work.file) return null;
   const fd = openPath(work.device, access);
@@ -94,7 +77,7 @@ function withOurs(work: LoopWork, access: number, act: (fd: number) => LoopAnswe
   );
 }
 
-function letGo(work: LoopWork, flush: boolean): LoopAnswer {
+function letGo(work: LoopWork, flush: boolean): HelperAnswer {
   let readOnly = false;
   const ours = withOurs(work, openFlag.readOnly, (fd) => {
     if (flush) fs.fsyncSync(fd);
@@ -111,13 +94,13 @@ function letGo(work: LoopWork, flush: boolean): LoopAnswer {
   return { failure: null, device: work.device, held };
 }
 
-function takeBack(fd: number, readOnly: boolean): LoopAnswer {
+function takeBack(fd: number, readOnly: boolean): HelperAnswer {
   keepLoop(fd);
   setBlockReadOnly(fd, readOnly);
   return { failure: null, device: '', held: true };
 }
 
-function perform(request: LoopRequest): LoopAnswer {
+function perform(request: LoopRequest): HelperAnswer {
   switch (request.kind) {
     case 'attach':
       return attach(request);
@@ -134,7 +117,7 @@ function perform(request: LoopRequest): LoopAnswer {
         else check(setBlockReadOnly(fd, request.readOnly === true), `cannot protect ${request.device}`);
         return { failure: null, device: request.device, held: false };
       });
-      if (answer === null) throw new Failure(`${request.device} is not attached any more`);
+      if (answer === null) throw new HelperFailure(`${request.device} is not attached any more`);
       return answer;
     }
   }
@@ -143,11 +126,11 @@ function perform(request: LoopRequest): LoopAnswer {
 function resize(work: LoopWork, fd: number): void {
   // The loop device takes the size that the file system last heard of: let it ask anew.
   const size = fs.statSync(work.file).size;
-  if (size !== work.sizeBytes) throw new Failure(`the volume has ${size} bytes, not ${work.sizeBytes}`);
+  if (size !== work.sizeBytes) throw new HelperFailure(`the volume has ${size} bytes, not ${work.sizeBytes}`);
   noteSize(work.file, size);
   check(updateLoopCapacity(fd), `cannot resize ${work.device}`);
   const sectors = Number(fs.readFileSync(sysfs(work.device, 'size'), 'utf8'));
-  if (sectors * 512 !== size) throw new Failure(`${work.device} has ${sectors * 512} bytes, not ${size}`);
+  if (sectors * 512 !== size) throw new HelperFailure(`${work.device} has ${sectors * 512} bytes, not ${size}`);
 }
 
 /**
@@ -163,15 +146,4 @@ function noteSize(file: string, size: number): void {
   }
 }
 
-function answer(): LoopAnswer {
-  try {
-    const request = parseRequest(process.argv[2] ?? '');
-    if (request === null) throw new Failure('this is no request');
-    return perform(request);
-  } catch (error) {
-    const failure = error instanceof Error ? error.message : String(error);
-    return { failure, device: '', held: false };
-  }
-}
-
-fs.writeSync(1, JSON.stringify(answer()));
+answerRequest(parseRequest, perform);

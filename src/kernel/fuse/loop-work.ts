@@ -29,20 +29,10 @@ export interface LoopWork {
 
 export type LoopRequest = AttachLoop | LoopWork;
 
-export interface LoopAnswer {
-  /** What went wrong, in a sentence without a name; null if it was done. */
-  readonly failure: string | null;
-  /** The device; empty if it is not ours: gone already, and perhaps somebody else's by now. */
-  readonly device: string;
-  /** Of `detach`, `release`: somebody else has it open, so it is not gone (`detach`: and stays; `release`: yet). */
-  readonly held: boolean;
-}
-
 const kinds: ReadonlySet<string> = new Set(['attach', 'flush', 'detach', 'release', 'resize', 'protect']);
 
-/** The request that a text carries; null if it carries none. Only its own writer, the parent process, is behind it. */
-export function parseRequest(text: string): LoopRequest | null {
-  const value: unknown = JSON.parse(text);
+/** The request that a value is; null if it is none. Only its own writer, the parent process, is behind it. */
+export function parseRequest(value: unknown): LoopRequest | null {
   return isRequest(value) ? value : null;
 }
 
@@ -50,21 +40,4 @@ function isRequest(value: unknown): value is LoopRequest {
   if (typeof value !== 'object' || value === null) return false;
   if (!('kind' in value) || typeof value.kind !== 'string' || !kinds.has(value.kind)) return false;
   return 'file' in value && typeof value.file === 'string' && (value.kind === 'attach' || 'device' in value);
-}
-
-/** The answer that a text carries; null if it carries none. */
-export function parseAnswer(text: string): LoopAnswer | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isAnswer(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function isAnswer(value: unknown): value is LoopAnswer {
-  if (typeof value !== 'object' || value === null) return false;
-  if (!('device' in value) || typeof value.device !== 'string') return false;
-  if (!('held' in value) || typeof value.held !== 'boolean') return false;
-  return 'failure' in value && (value.failure === null || typeof value.failure === 'string');
 }

@@ -3,13 +3,20 @@
  * requests share and nobody writes to. A range may be 4 GiB; only one piece of it is under way at a time, so one
  * caller's large hole does not crowd out the others.
  */
-import { assert } from '../../base/assert.ts';
-import type { BlockDevice } from '../../block/device.ts';
-import { submitChecked } from '../../block/door.ts';
-import { op } from '../../block/request.ts';
-import { type Status, status } from '../../block/status.ts';
-import type { Memory } from '../../io/contract.ts';
-import type { FuseSlot } from './slot.ts';
+import { assert } from '../base/assert.ts';
+import type { BlockDevice } from '../block/device.ts';
+import { submitChecked } from '../block/door.ts';
+import { type Completer, op, type Request } from '../block/request.ts';
+import { type Status, status } from '../block/status.ts';
+import type { Memory } from '../io/contract.ts';
+
+/** What the writer needs of a kernel device's request slot. */
+export interface ZeroedSlot extends Completer {
+  readonly request: Request;
+  /** What comes next, and the end of the range; both 0 while nothing is being zeroed. Doubles from the start on. */
+  zeroNext: number;
+  zeroEnd: number;
+}
 
 /** Large enough that the rest of a request's cost does not count, small enough to lie idle. */
 const bufferBytes = 256 * 1024;
@@ -33,7 +40,7 @@ export class ZeroWriter {
   }
 
   /** Checks the whole range, so that nothing of a wrong one is touched, and notes it in the slot. */
-  begin(slot: FuseSlot, offset: number, length: number): Status {
+  begin(slot: ZeroedSlot, offset: number, length: number): Status {
     const geometry = this.#device.geometry;
     if (geometry.readOnly) return status.readOnly;
     if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || length === 0) return status.invalid;
@@ -46,13 +53,13 @@ export class ZeroWriter {
     return status.ok;
   }
 
-  /** Sends the next piece. */
-  next(slot: FuseSlot): void {
+  /** Sends the next piece, with these flags. */
+  next(slot: ZeroedSlot, flags = 0): void {
     const offset = slot.zeroNext;
     const piece = Math.min(bufferBytes, this.#device.geometry.maxTransferBytes, slot.zeroEnd - offset);
     assert(piece > 0, 'a zeroed range has an end');
     slot.zeroNext = offset + piece;
-    slot.request.begin(op.write, offset, piece, this.#buffer, 0, slot);
+    slot.request.begin(op.write, offset, piece, this.#buffer, flags, slot);
     submitChecked(this.#device, slot.request);
   }
 
