@@ -1,5 +1,5 @@
 /** Any block device by ioctl: include/uapi/linux/fs.h. */
-import { ioctlBytes } from './descriptors.ts';
+import { ioctlBytes, ioctlNumber } from './descriptors.ts';
 
 /** BLKROSET, BLKROGET */
 const setReadOnly = 0x125d;
@@ -17,4 +17,12 @@ export function setBlockReadOnly(device: number, readOnly: boolean): number {
 export function isBlockReadOnly(device: number): boolean {
   const answer = new Int32Array(1);
   return ioctlBytes(device, getReadOnly, new Uint8Array(answer.buffer)) === 0 && answer[0] !== 0;
+}
+
+/** BLKRRPART */
+const rescan = 0x125f;
+
+/** Makes the kernel look for partitions. 0, or -errno: EBUSY if one of them is in use. */
+export function rescanPartitions(device: number): number {
+  return ioctlNumber(device, rescan, 0);
 }

@@ -156,6 +156,16 @@ export class UringIo implements Io, SocketHome, Clock, CompletionHandler {
     return socket;
   }
 
+  /**
+   * Drives a connected UNIX stream socket, which belongs to this body from now on and is closed by it. No options: it has
+   * none of TCP's. Unlike with TCP, the peer still receives what was sent before an `abort`.
+   */
+  adopt(fd: number, owner: SocketOwner): Socket {
+    const socket = new UringSocket(this, fd, 'unix');
+    socket.owner = owner;
+    return socket;
+  }
+
   listen(on: Address, owner: ListenerOwner, options: SocketOptions = {}): Promise<Listener> {
     return new Promise((resolve) => resolve(new UringListener(this, on, owner, options)));
   }

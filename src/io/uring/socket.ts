@@ -1,7 +1,8 @@
-/** A TCP socket on the ring: one connect, one receive and one send at a time. */
+/** A stream socket on the ring: one connect, one receive and one send at a time. */
 import { assert } from '../../base/assert.ts';
 import { closeDescriptor } from '../../native/descriptors.ts';
 import { errno } from '../../native/errno.ts';
+import { shutDownSocket } from '../../native/socket-pair.ts';
 import { abortConnection, endConnection, socketAddressBytes } from '../../native/sockets.ts';
 import { iovecBytes, msghdrBytes, msgNoSignal, msgWaitAll, opcode } from '../../uring/abi.ts';
 import type { Ring } from '../../uring/ring.ts';
@@ -25,6 +26,7 @@ export class UringSocket implements Socket, CompletionHandler, Task {
   sending = false;
   readonly #home: SocketHome;
   readonly #fd: number;
+  readonly #family: 'tcp' | 'unix';
   readonly #handle: number;
   #owner: SocketOwner | null = null;
   /** msghdr, then the iovecs; the address of a connect is kept in the iovecs' room. */
@@ -39,9 +41,11 @@ export class UringSocket implements Socket, CompletionHandler, Task {
   #segment = 0;
   #segments = 0;
 
-  constructor(home: SocketHome, fd: number) {
+  /** @param family `unix`: a connected one, which knows no RST; aborting it ends it for both sides at once */
+  constructor(home: SocketHome, fd: number, family: 'tcp' | 'unix' = 'tcp') {
     this.#home = home;
     this.#fd = fd;
+    this.#family = family;
     this.#handle = home.handlers.add(this);
     this.#message = home.memory.allocate(msghdrBytes + 8 + maxSegments * iovecBytes);
   }
@@ -170,7 +174,8 @@ export class UringSocket implements Socket, CompletionHandler, Task {
   abort(): void {
     if (this.#ending) return;
     this.#ending = true;
-    abortConnection(this.#fd);
+    if (this.#family === 'tcp') abortConnection(this.#fd);
+    else shutDownSocket(this.#fd);
     this.#cancelAll();
   }
 
