@@ -39,7 +39,19 @@ export interface FuseQueuePlan {
   readonly payloadBytes: number;
 }
 
-export type QueuePlan = FuseQueuePlan;
+export interface NbdQueuePlan {
+  readonly kind: 'nbd';
+  /** The kernel device's name, for messages. */
+  readonly name: string;
+  /** Our end of the connection, a UNIX stream socket; the server's from its start on, which closes it. */
+  readonly fd: number;
+  /** Request slots; each has a payload. */
+  readonly slots: number;
+  /** The largest read or write that travels in one piece; a multiple of the page. */
+  readonly payloadBytes: number;
+}
+
+export type QueuePlan = FuseQueuePlan | NbdQueuePlan;
 
 /** The reactor side. */
 export interface KernelQueueServer {

@@ -3,8 +3,9 @@ import { CausewayError } from '../base/errors.ts';
 import type { KernelDeviceKind } from './contract.ts';
 import type { KernelDriver } from './driver.ts';
 import { fuseDriver } from './fuse/driver.ts';
+import { nbdDriver } from './nbd/driver.ts';
 
-const drivers: readonly KernelDriver[] = [fuseDriver];
+const drivers: readonly KernelDriver[] = [nbdDriver, fuseDriver];
 
 /** Null: not built in. */
 export function findDriver(kind: KernelDeviceKind): KernelDriver | null {
