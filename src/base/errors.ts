@@ -111,8 +111,25 @@ const TABLE = {
   ),
   'nvme-authentication-required': row(
     EXIT.refused,
-    'Allow this host on the array without authentication: Causeway cannot authenticate yet.',
+    'Give the secret that the array has for this host NQN: --dhchap-secret-file FILE.',
   ),
+  'nvme-authentication-refused': row(
+    EXIT.refused,
+    'Check that the secret in the file is the one that the array has for this host NQN, and the host NQN itself.',
+  ),
+  'nvme-controller-not-authentic': row(
+    EXIT.refused,
+    "Check the array's secret in the file; if it is right, something else answers in the array's place.",
+  ),
+  'nvme-authentication-downgrade': row(
+    EXIT.refused,
+    'Give the array a secret for this host and one of its own, or leave --dhchap-ctrl-secret-file out.',
+  ),
+  'bad-secret': row(
+    EXIT.usage,
+    'Write one line into the file as `causeway gen-dhchap-key` or `nvme gen-dhchap-key` prints it (DHHC-1:hh:…:).',
+  ),
+  'secret-exposed': row(EXIT.host, 'Keep secrets to yourself: `chmod 600 FILE`.'),
   'nvme-command-failed': row(EXIT.refused, 'Look at the array, which refused a command that it should know.'),
   'nvme-not-ready': row(EXIT.unreachable, 'The controller does not become ready: check the health of the array.', true),
   'nvme-no-identifier': row(

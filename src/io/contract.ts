@@ -178,6 +178,8 @@ export interface Io {
   readonly memory: Memory;
   readonly clock: Clock;
   readonly random: Random;
+  /** Control. `count` new bytes that nobody can foretell, for keys and challenges; of the simulator, from its seed. */
+  secretBytes(count: number): Uint8Array;
   /**
    * How long this loop itself lately stood still (milliseconds, 0 when it did not): garbage collector, SIGSTOP, the
    * machine paused. Deadlines that passed meanwhile are our fault, not a path's.

@@ -48,7 +48,11 @@ test('the target reads what the initiator wrote', () => {
 });
 
 test('completions of Connect', () => {
-  assert.deepEqual(codec.readConnectResponse(0x0000_1234), { cntlid: 0x1234, authenticationRequired: false });
+  assert.deepEqual(codec.readConnectResponse(0x0000_1234), {
+    cntlid: 0x1234,
+    authenticationRequired: false,
+    secureChannelRequired: false,
+  });
   assert.ok(codec.readConnectResponse(0x0002_0001).authenticationRequired, 'ATR');
   assert.ok(codec.readConnectResponse(0x0004_0001).authenticationRequired, 'ASCR');
   for (const inData of [true, false]) {

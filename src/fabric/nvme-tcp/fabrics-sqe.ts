@@ -1,5 +1,5 @@
 /**
- * Fabrics commands: Connect, Property Get and Set (NVMe Base, "Fabrics Command Set"). They share opcode 7Fh and are told
+ * Fabrics commands: Connect, Property Get and Set, Authentication Send and Receive (NVMe Base, "Fabrics Command Set"). They share opcode 7Fh and are told
  * apart by FCTYPE. The data of a Connect is in connect-data.ts.
  */
 import { adminOpcode, fctype, sglType } from './constants.ts';
@@ -8,6 +8,7 @@ import { writeSqe } from './sqe.ts';
 
 /** Offsets beyond those of sqe.ts. */
 const connect = { recfmt: 40, qid: 42, sqsize: 44, cattr: 46, kato: 48 } as const;
+const authentication = { spsp0: 41, spsp1: 42, secp: 43, length: 44 } as const;
 const property = { attrib: 40, ofst: 44, value: 48 } as const;
 
 /**
@@ -53,15 +54,63 @@ export function readConnectSqe(view: DataView, at: number): ConnectCommand {
 /** CATTR: no SQ flow control (SQHD of completions means nothing then). */
 export const cattrNoFlowControl = 4;
 
+/** AUTHREQ in dword 0 of a successful Connect. */
+export const authreq = {
+  /** ATR: authenticate before anything else. */
+  transaction: 0x0002_0000,
+  /** ASCR: and make the connection a secure channel (TLS) by it. */
+  secureChannel: 0x0004_0000,
+} as const;
+
 /** Dword 0 of a successful Connect. */
 export interface ConnectResponse {
   readonly cntlid: number;
-  /** The controller wants the host to authenticate before anything else (ATR or ASCR). */
+  /** The controller wants the host to authenticate before anything else. */
   readonly authenticationRequired: boolean;
+  readonly secureChannelRequired: boolean;
 }
 
 export function readConnectResponse(dword0: number): ConnectResponse {
-  return { cntlid: dword0 & 0xffff, authenticationRequired: (dword0 & 0x0006_0000) !== 0 };
+  const secureChannelRequired = (dword0 & authreq.secureChannel) !== 0;
+  const authenticationRequired = secureChannelRequired || (dword0 & authreq.transaction) !== 0;
+  return { cntlid: dword0 & 0xffff, authenticationRequired, secureChannelRequired };
+}
+
+/** SECP: the messages are NVMe's own (NVMe Base, "Authentication Send"). SPSP 0 and 1 are both 1 then. */
+const secpNvme = 0xe9;
+
+/** Authentication Send of `bytes`, which travel in the capsule. */
+export function writeAuthenticationSendSqe(view: DataView, at: number, cid: number, bytes: number): void {
+  writeSqe(view, at, adminOpcode.fabrics, cid, fctype.authenticationSend, sglType.inCapsule, bytes);
+  writeAuthentication(view, at, bytes);
+}
+
+/** Authentication Receive of at most `bytes`. */
+export function writeAuthenticationReceiveSqe(view: DataView, at: number, cid: number, bytes: number): void {
+  writeSqe(view, at, adminOpcode.fabrics, cid, fctype.authenticationReceive, sglType.transport, bytes);
+  writeAuthentication(view, at, bytes);
+}
+
+function writeAuthentication(view: DataView, at: number, bytes: number): void {
+  view.setUint8(at + authentication.spsp0, 1);
+  view.setUint8(at + authentication.spsp1, 1);
+  view.setUint8(at + authentication.secp, secpNvme);
+  view.setUint32(at + authentication.length, bytes, true);
+}
+
+export interface AuthenticationCommand {
+  /** The security protocol is NVMe's, and known. */
+  readonly isNvme: boolean;
+  /** TL or AL: bytes sent, or asked for at most. */
+  readonly bytes: number;
+}
+
+export function readAuthenticationSqe(view: DataView, at: number): AuthenticationCommand {
+  const isNvme =
+    view.getUint8(at + authentication.secp) === secpNvme &&
+    view.getUint8(at + authentication.spsp0) === 1 &&
+    view.getUint8(at + authentication.spsp1) === 1;
+  return { isNvme, bytes: view.getUint32(at + authentication.length, true) };
 }
 
 /** Dword 0 of a Connect refused with Invalid Parameters: where the wrong parameter is. */

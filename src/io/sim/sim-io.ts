@@ -150,6 +150,10 @@ export class SimIo implements Io, Body {
     return !partial;
   }
 
+  secretBytes(count: number): Uint8Array {
+    return Uint8Array.from({ length: count }, () => this.random.below(256));
+  }
+
   later(task: Task): void {
     this.#queue.later(task);
     this.#wakeSoon();

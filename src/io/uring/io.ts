@@ -1,5 +1,5 @@
 /** The real body of the I/O contract: one io_uring, one stretch of memory, one thread. */
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { CausewayError } from '../../base/errors.ts';
 import { Random } from '../../base/random.ts';
 import { closeDescriptor, makeDoorbell, readDescriptor } from '../../native/descriptors.ts';
@@ -128,6 +128,10 @@ export class UringIo implements Io, SocketHome, Clock, CompletionHandler {
     if (reaped > 0 && this.#spin > 0) this.#awakeUntil = after + this.#spin;
     this.#timers.runDue(after);
     this.#batch.run();
+  }
+
+  secretBytes(count: number): Uint8Array {
+    return randomBytes(count);
   }
 
   later(task: Task): void {
