@@ -10,6 +10,7 @@
  * `array.faults` makes it go wrong in every way that hosts have to survive.
  */
 import { assert } from '../base/assert.ts';
+import type { Authenticated } from '../fabric/nvme-tcp/auth/host-side.ts';
 import type { Address, Io } from '../io/contract.ts';
 import { AdminHandler } from './admin-handler.ts';
 import type { AnaState } from './ana.ts';
@@ -45,6 +46,8 @@ export interface ControllerStats {
   readonly portid: number;
   readonly kind: ControllerKind;
   readonly host: HostName;
+  /** How the host proved itself; null: it did not have to. */
+  readonly authenticated: Authenticated | null;
   readonly ioQueues: number;
   /** Ended, but something of it may still be executed. */
   readonly ended: boolean;
@@ -141,6 +144,7 @@ export class EmbeddedArray {
         portid: controller.port.portid,
         kind: controller.kind,
         host: controller.host,
+        authenticated: controller.authenticated,
         ioQueues: controller.ioQueuesOpen,
         ended: controller.ended,
       })),

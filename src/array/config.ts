@@ -4,6 +4,16 @@
  */
 import { CausewayError } from '../base/errors.ts';
 import { checkVolumeSize } from '../block/memory-device.ts';
+import {
+  groupByName,
+  type GroupName,
+  groupNames,
+  hashByName,
+  type HashName,
+  hashNames,
+} from '../fabric/nvme-tcp/auth/names.ts';
+import type { DhchapSecrets } from '../fabric/nvme-tcp/auth/secret.ts';
+import { nqnProblem } from '../fabric/nvme-tcp/nqn.ts';
 import type { Address } from '../io/contract.ts';
 import type { AnaState } from './ana.ts';
 import { type BufferClass, defaultBufferClasses } from './buffers.ts';
@@ -48,6 +58,19 @@ export interface PortConfig {
   readonly offers?: 'all' | 'subsystem' | 'discovery';
 }
 
+/** Who has to authenticate by DH-HMAC-CHAP, and how. */
+export interface DhchapConfig {
+  readonly hosts: readonly {
+    readonly hostnqn: string;
+    /** Its own, and that of the array towards it. */
+    readonly secrets: DhchapSecrets;
+  }[];
+  readonly hash: HashName;
+  readonly group: GroupName;
+  /** On the discovery service too. */
+  readonly discovery: boolean;
+}
+
 export interface ArrayLimits {
   /** I/O queues a controller grants at most. */
   readonly maxIoQueues: number;
@@ -85,8 +108,10 @@ export interface ArrayConfig {
   readonly firmware: string;
   readonly ports: readonly PortConfig[];
   readonly volumes: readonly VolumeConfig[];
-  /** Host NQNs that may connect; all when empty. */
+  /** Host NQNs that may connect besides those of `dhchap`; all when empty and `dhchap` is null. */
   readonly hosts: readonly string[];
+  /** Null: nobody has to authenticate. */
+  readonly dhchap: DhchapConfig | null;
   readonly limits: ArrayLimits;
   readonly bufferClasses: readonly BufferClass[];
   /** Grant header and data digests to a host that asks for them. */
@@ -149,6 +174,7 @@ export const defaultConfig: ArrayConfig = {
   ports: [],
   volumes: [],
   hosts: [],
+  dhchap: null,
   limits: defaultLimits,
   bufferClasses: defaultBufferClasses,
   headerDigest: true,
@@ -217,6 +243,16 @@ function checkLimits(config: ArrayConfig): void {
   );
 }
 
+function checkDhchap({ hosts, hash, group }: DhchapConfig): void {
+  check(hashByName(hash) !== undefined, `"${hash}" is no hash function of DH-HMAC-CHAP: ${hashNames.join(', ')} are.`);
+  check(groupByName(group) !== undefined, `"${group}" is no Diffie-Hellman group: ${groupNames.join(', ')} are.`);
+  for (const { hostnqn } of hosts) {
+    check(nqnProblem(hostnqn) === null, `"${hostnqn}" is no NVMe qualified name of a host.`);
+    const named = hosts.filter((host) => host.hostnqn === hostnqn).length;
+    check(named === 1, `The host ${hostnqn} is named twice with a secret.`);
+  }
+}
+
 /** Checks one volume as far as it can be checked alone. @throws CausewayError `invalid-argument` */
 export function checkVolume(config: ArrayConfig, volume: VolumeConfig): void {
   check(volume.name.length > 0 && volume.name.length <= 64, 'A volume needs a name of at most 64 characters.');
@@ -256,6 +292,7 @@ export function completeConfig(options: ArrayOptions): ArrayConfig {
   checkRange('connectTimeout', config.connectTimeout, 1, 3_600_000);
   checkRange('idleTimeout', config.idleTimeout, 1, 86_400_000);
   checkLimits(config);
+  if (config.dhchap !== null) checkDhchap(config.dhchap);
   for (const volume of config.volumes) checkVolume(config, volume);
   const ids = config.ports.map((port, index) => port.portid ?? index + 1);
   for (const portid of ids) checkRange('portid', portid, 1, 65535);

@@ -2,7 +2,11 @@
  * Connect, the first command of every connection (NVMe Base, "Connect Command and Response"): it says which subsystem,
  * controller and queue the connection belongs to. A refused Connect may be tried again on the same connection.
  */
+import { defined } from '../base/assert.ts';
+import type { ControllerPlan } from '../fabric/nvme-tcp/auth/controller-side.ts';
+import { groupByName, hashByName } from '../fabric/nvme-tcp/auth/names.ts';
 import {
+  authreq,
   cattrNoFlowControl,
   type ConnectCommand,
   invalidParameterDword,
@@ -12,7 +16,9 @@ import { type ConnectData, connectData, connectDataBytes, readConnectData } from
 import { adminOpcode, cntlidDynamic, fctype } from '../fabric/nvme-tcp/constants.ts';
 import { discoveryNqn, nqnProblem } from '../fabric/nvme-tcp/nqn.ts';
 import { sqeFctype } from '../fabric/nvme-tcp/sqe.ts';
+import { Authentication } from './authentication.ts';
 import type { Command } from './command.ts';
+import type { ArrayConfig } from './config.ts';
 import type { Controller, ControllerKind } from './controller.ts';
 import { checkSgl } from './intake.ts';
 import type { CommandHandler, Queue } from './queue.ts';
@@ -62,7 +68,7 @@ export class ConnectHandler implements CommandHandler {
     else return invalid(command, connectData.subnqn, true);
     const { hostnqn } = data;
     if (hostnqn === null || nqnProblem(hostnqn) !== null) return invalid(command, connectData.hostnqn, true);
-    if (kind === 'io' && config.hosts.length > 0 && !config.hosts.includes(hostnqn)) return sc.connectInvalidHost;
+    if (kind === 'io' && !mayConnect(config, hostnqn)) return sc.connectInvalidHost;
     return connect.qid === 0
       ? this.#admin(queue, command, connect, data, kind, hostnqn)
       : this.#io(queue, command, connect, data, kind, hostnqn);
@@ -125,7 +131,27 @@ export class ConnectHandler implements CommandHandler {
     queue.become(controller, connect.qid, connect.sqsize + 1, handler, flowControl);
     controller.addQueue(connect.qid, queue);
     command.dword0 = controller.cntlid;
+    const plan = planFor(queue.subsystem.config, controller);
+    if (plan === null) return;
+    command.dword0 |= authreq.transaction;
+    new Authentication(queue, plan, handler).begin();
   }
+}
+
+/** Hosts that are named with a secret or without; all, where none is. */
+function mayConnect({ hosts, dhchap }: ArrayConfig, hostnqn: string): boolean {
+  if (dhchap !== null && dhchap.hosts.some((host) => host.hostnqn === hostnqn)) return true;
+  return hosts.length === 0 ? dhchap === null : hosts.includes(hostnqn);
+}
+
+/** How the host of a controller has to authenticate; null: it does not have to. */
+function planFor({ dhchap, subnqn }: ArrayConfig, { kind, host: { hostnqn } }: Controller): ControllerPlan | null {
+  const host = dhchap?.hosts.find((known) => known.hostnqn === hostnqn);
+  if (dhchap === null || host === undefined || (kind === 'discovery' && !dhchap.discovery)) return null;
+  const hash = defined(hashByName(dhchap.hash), 'a hash function');
+  const group = defined(groupByName(dhchap.group), 'a group');
+  const parties = { hostnqn, subnqn: kind === 'discovery' ? discoveryNqn : subnqn };
+  return { parties, secrets: host.secrets, hash, group };
 }
 
 /** Connect Invalid Parameters, with the place of the wrong one. */

@@ -5,6 +5,7 @@
  * It may outlive its end in the subsystem's table: as long as a command of it executes, or may still be executed late (a
  * ghost), so that a cross-controller reset finds it and can vouch for its silence.
  */
+import type { Authenticated } from '../fabric/nvme-tcp/auth/host-side.ts';
 import type { CcrEntry } from '../fabric/nvme-tcp/ccr-log.ts';
 import { shst, writeCsts } from '../fabric/nvme-tcp/properties.ts';
 import type { Timer } from '../io/contract.ts';
@@ -42,6 +43,8 @@ export class Controller {
   cc = 0;
   /** Commands of the NVM command set are accepted. */
   acceptsIo = false;
+  /** How its host proved itself on the admin queue; null: it did not, or did not have to. */
+  authenticated: Authenticated | null = null;
   /** Volatile write cache enabled. */
   wce = true;
   /** I/O queues granted. */

@@ -7,7 +7,7 @@
  * nothing but the device. Everybody else waits while the connection goes on. Data of admin and fabrics commands needs no
  * pool: they are executed as soon as it is there, so one place a queue is enough.
  */
-import { adminInCapsuleBytes, fes, sglType } from '../fabric/nvme-tcp/constants.ts';
+import { adminInCapsuleBytes, fes, ioOpcode, sglType } from '../fabric/nvme-tcp/constants.ts';
 import { capsuleCmd } from '../fabric/nvme-tcp/pdu.ts';
 import {
   sqe,
@@ -84,7 +84,7 @@ export class Intake {
     const { queue } = this;
     if (dataBytes !== command.dataLength) {
       this.#refuse(command, sc.dataSglLengthInvalid, dataBytes);
-    } else if (queue.qid > 0) {
+    } else if (queue.qid > 0 && command.opcode !== ioOpcode.fabrics) {
       if (this.#takeBuffer(command, queue.subsystem.capsuleBuffers)) this.gotBuffer(command);
     } else {
       command.buffer = this.#private;
@@ -156,6 +156,7 @@ export function checkSgl(queue: Queue, view: DataView, at: number, length: numbe
   if (sqeSglLength(view, at) !== length) return sc.dataSglLengthInvalid;
   if (type === sglType.transport) return sc.success;
   if (type !== sglType.inCapsule || toHost) return sc.sglTypeInvalid;
-  const most = queue.qid > 0 ? queue.subsystem.config.limits.inCapsuleBytes : adminInCapsuleBytes;
+  const isIo = queue.qid > 0 && sqeOpcode(view, at) !== ioOpcode.fabrics;
+  const most = isIo ? queue.subsystem.config.limits.inCapsuleBytes : adminInCapsuleBytes;
   return sqeSglOffset(view, at) !== 0 || length > most ? sc.sglOffsetInvalid : sc.success;
 }

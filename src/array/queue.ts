@@ -8,7 +8,7 @@
 import { assert } from '../base/assert.ts';
 import { breakage, type Breakage } from '../fabric/nvme-tcp/breakage.ts';
 import { Connection, type ConnectionOwner } from '../fabric/nvme-tcp/connection.ts';
-import { adminInCapsuleBytes, pduType } from '../fabric/nvme-tcp/constants.ts';
+import { adminInCapsuleBytes, ioOpcode, pduType } from '../fabric/nvme-tcp/constants.ts';
 import type { Memory, Timer } from '../io/contract.ts';
 import { Answers } from './answers.ts';
 import { type Command, type CommandOwner, phase } from './command.ts';
@@ -57,7 +57,7 @@ export class Queue implements ConnectionOwner, CommandOwner {
   /** Command capsules received; only ever compared. */
   capsules = 0;
   #sqhd = 0;
-  /** A connection that is ready sends its Connect within a bounded time. */
+  /** A connection that is ready sends its Connect, and authenticates, within a bounded time. */
   readonly #deadline: Timer;
   readonly #intake: Intake;
   #released = false;
@@ -99,6 +99,16 @@ export class Queue implements ConnectionOwner, CommandOwner {
     this.#answers.grow(2 * entries);
     const inCapsule = this.subsystem.config.limits.inCapsuleBytes;
     this.connection.setMaxInCapsule(qid === 0 ? adminInCapsuleBytes : inCapsule);
+  }
+
+  /** The connection ends after so many milliseconds, unless it is told otherwise meanwhile. */
+  endAfter(milliseconds: number): void {
+    if (!this.detached) this.#deadline.arm(milliseconds);
+  }
+
+  /** It does not end by itself any more. */
+  goOn(): void {
+    this.#deadline.disarm();
   }
 
   /** SQHD as responses carry it: reserved, all ones, where there is no flow control. */
@@ -215,7 +225,7 @@ export class Queue implements ConnectionOwner, CommandOwner {
   /** All data is there, or room for it, or there is none. */
   ready(command: Command): void {
     const faults = this.port.faults;
-    if (faults.active && this.qid > 0) {
+    if (faults.active && this.qid > 0 && command.opcode !== ioOpcode.fabrics) {
       if (faults.forcedCount > 0) {
         faults.forcedCount -= 1;
         faults.changed();

@@ -39,6 +39,7 @@ export const sc = {
   controllerBusy: 0x181,
   connectInvalid: 0x182 | dnr,
   connectInvalidHost: 0x184 | dnr,
+  authenticationRequired: 0x191 | dnr,
   writeFault: 0x280,
   unrecoveredRead: 0x281,
   compareFailure: 0x285 | dnr,

@@ -24,6 +24,9 @@ export interface Counters {
   /** Controllers that ended because their host was not heard of. */
   keepAliveExpiries: number;
   crossControllerResets: number;
+  /** Queues that were authenticated, and those that were not because it failed. */
+  authentications: number;
+  authenticationsRefused: number;
 }
 
 export class Subsystem {
@@ -41,6 +44,8 @@ export class Subsystem {
     controllersMade: 0,
     keepAliveExpiries: 0,
     crossControllerResets: 0,
+    authentications: 0,
+    authenticationsRefused: 0,
   };
   readonly ports: Port[] = [];
   /** By controller id; also those that ended and have commands left that may still execute. */

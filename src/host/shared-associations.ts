@@ -7,6 +7,7 @@
  * for others get one of their own beside it: to give them what somebody else asked for would be worse, and to refuse
  * them for the sake of a time-out would help nobody.
  */
+import { createHash } from 'node:crypto';
 import { defined } from '../base/assert.ts';
 import type { Association, AssociationListener } from '../fabric/nvme-tcp/association.ts';
 import { type AssociationOptions, completeOptions } from '../fabric/nvme-tcp/association-options.ts';
@@ -70,5 +71,10 @@ export class SharedAssociations {
 
 function keyOf(options: AssociationOptions): string {
   const entries = Object.entries(completeOptions(options)).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify(entries);
+  return JSON.stringify(entries, (_name, value: unknown) => (value instanceof Uint8Array ? digestOf(value) : value));
+}
+
+/** Volumes with other secrets have other associations; the secrets themselves are kept in as few places as possible. */
+function digestOf(secret: Uint8Array): string {
+  return createHash('sha256').update(secret).digest('hex');
 }

@@ -13,7 +13,14 @@ import {
   writeSetFeaturesSqe,
 } from './admin-sqe.ts';
 import { featureId, identifyBytes } from './constants.ts';
-import { writePropertyGetSqe, writePropertySetSqe } from './fabrics-sqe.ts';
+import type { AuthenticationChannel } from './auth/channel.ts';
+import { receiveBytes } from './auth/messages.ts';
+import {
+  writeAuthenticationReceiveSqe,
+  writeAuthenticationSendSqe,
+  writePropertyGetSqe,
+  writePropertySetSqe,
+} from './fabrics-sqe.ts';
 import { propertyBytes } from './properties.ts';
 import { sc } from './status.ts';
 import { commandError } from './transport-error.ts';
@@ -31,6 +38,27 @@ export async function propertySet(queue: AdminQueue, ofst: number, value: number
   const bytes = propertyBytes(ofst);
   const result = await queue.command((view, at, cid) => writePropertySetSqe(view, at, cid, ofst, bytes, value, 0));
   if (result.status !== sc.success) throw commandError(`Property Set of ${ofst.toString(16)}h`, result.status);
+}
+
+function writeReceive(view: DataView, at: number, cid: number): void {
+  writeAuthenticationReceiveSqe(view, at, cid, receiveBytes);
+}
+
+/** Authentication Send and Receive on the admin queue. */
+export function adminChannel(queue: AdminQueue): AuthenticationChannel {
+  return {
+    send: async (message) => {
+      const bytes = message.length;
+      const write = (view: DataView, at: number, cid: number): void => writeAuthenticationSendSqe(view, at, cid, bytes);
+      const { status } = await queue.commandOut(write, message);
+      if (status !== sc.success) throw commandError('Authentication Send', status);
+    },
+    receive: async () => {
+      const { status, data } = await queue.commandIn(writeReceive, receiveBytes);
+      if (status !== sc.success) throw commandError('Authentication Receive', status);
+      return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    },
+  };
 }
 
 /** The 4096 bytes of an Identify; null if the controller answers with a status (it does not know this structure). */

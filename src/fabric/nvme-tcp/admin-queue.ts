@@ -10,6 +10,7 @@ import { type Breakage, breakage } from './breakage.ts';
 import { CommandQueue, type CommandQueueListener, type CommandWriter, neverTimesOut } from './command-queue.ts';
 import { type CommandOwner, type CommandSlot, direction, ending } from './command-slot.ts';
 import { connectDataBytes, writeConnectData } from './connect-data.ts';
+import { adminInCapsuleBytes } from './constants.ts';
 import { type ConnectResponse, readConnectResponse, writeConnectSqe } from './fabrics-sqe.ts';
 import { sc } from './status.ts';
 import { addressText, breakageError, connectError } from './transport-error.ts';
@@ -62,7 +63,7 @@ interface Pending {
 const adminDepth = 31;
 /** The most data that one admin command brings here; longer logs are read in pieces. Control reads one at a time. */
 export const adminDataBytes = 16 * 1024;
-const purpose = { command: 0, connect: 1 } as const;
+const purpose = { command: 0 } as const;
 const noData = new DataView(new ArrayBuffer(0));
 
 export class AdminQueue implements CommandQueueListener, CommandWriter, CommandOwner {
@@ -136,7 +137,7 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
 
   /**
    * Connect on the admin queue.
-   * @throws CausewayError `nvme-connect-refused`, `nvme-authentication-required`, or how the connection ended
+   * @throws CausewayError `nvme-connect-refused`, or how the connection ended
    */
   async connect(target: AdminConnect): Promise<ConnectResponse> {
     const entries = adminDepth + 1;
@@ -144,17 +145,15 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
     const result = await this.#withBuffer(async () => {
       this.#mustLive();
       writeConnectData(this.#io.memory.view, this.#buffer, target);
-      return await this.#run(write, purpose.connect, direction.out, connectDataBytes);
+      return await this.#run(write, direction.out, connectDataBytes);
     });
     if (result.status !== sc.success) throw connectError(result.status, target.subnqn, this.#address);
-    const response = readConnectResponse(result.dw0);
-    if (response.authenticationRequired) throw connectError(sc.authenticationRequired, target.subnqn, this.#address);
-    return response;
+    return readConnectResponse(result.dw0);
   }
 
   /** Runs a command that moves no data. */
   command(write: Writer): Promise<AdminResult> {
-    return this.#run(write, purpose.command, direction.none, 0);
+    return this.#run(write, direction.none, 0);
   }
 
   /** Runs a command that brings up to `bytes` (at most `adminDataBytes`). */
@@ -163,7 +162,17 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
     return this.#withBuffer(async () => {
       this.#mustLive();
       this.#io.memory.fill(this.#buffer, 0, bytes);
-      return await this.#run(write, purpose.command, direction.in, bytes);
+      return await this.#run(write, direction.in, bytes);
+    });
+  }
+
+  /** Runs a command that brings these bytes (at most `adminInCapsuleBytes`) along in its capsule. */
+  commandOut(write: Writer, bytes: Uint8Array): Promise<AdminResult> {
+    assert(bytes.length <= adminInCapsuleBytes, 'an admin command takes too much along');
+    return this.#withBuffer(async () => {
+      this.#mustLive();
+      this.#io.memory.u8.set(bytes, this.#buffer);
+      return await this.#run(write, direction.out, bytes.length);
     });
   }
 
@@ -196,14 +205,22 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
     }
   }
 
-  async #run(write: Writer, kind: number, dataDirection: number, bytes: number): Promise<AdminResult> {
+  async #run(write: Writer, dataDirection: number, bytes: number): Promise<AdminResult> {
     while (this.alive && !this.#queue.hasRoom) {
       this.#slotFree ??= this.#io.deferred<void>();
       await this.#slotFree.promise;
     }
     this.#mustLive();
     const deferred = this.#io.deferred<AdminResult>();
-    const slot = this.#queue.take(this, kind, dataDirection, this.#buffer, bytes, kind === purpose.connect);
+    // What leaves is short enough for the capsule, always.
+    const slot = this.#queue.take(
+      this,
+      purpose.command,
+      dataDirection,
+      this.#buffer,
+      bytes,
+      dataDirection === direction.out,
+    );
     this.#pending[slot.tag] = { write, deferred };
     this.#queue.send(slot);
     return await deferred.promise;

@@ -1,5 +1,6 @@
 /** What can be said of an association, and what holds where nothing is said. */
 import type { Address } from '../../io/contract.ts';
+import type { DhchapSecrets } from './auth/secret.ts';
 
 export interface AssociationOptions {
   readonly address: Address;
@@ -7,6 +8,8 @@ export interface AssociationOptions {
   readonly hostnqn: string;
   /** 32 hexadecimal digits, or a UUID. */
   readonly hostid: string;
+  /** To authenticate with, where the array wants it; nothing if left out. */
+  readonly dhchap?: DhchapSecrets | null;
   /** Only these namespaces, until `include` says more; all if left out. */
   readonly nsids?: readonly number[];
   /** Digests to ask for, bits of `digestBit`. */
@@ -40,6 +43,7 @@ export type CompleteOptions = Required<Omit<AssociationOptions, 'nsids'>>;
  * every 5 s, which goes without an answer for 10 s. One command that hangs while the others are answered has 30 s, as long as a host may take to ask a disk again.
  */
 export const associationDefaults = {
+  dhchap: null,
   digests: 0,
   queueDepth: 128,
   katoMs: 15_000,

@@ -24,7 +24,7 @@ import { CausewayError } from '../../base/errors.ts';
 import type { Deferred, Io } from '../../io/contract.ts';
 import { Aborts } from './aborts.ts';
 import { type AssociationOptions, type CompleteOptions, completeOptions } from './association-options.ts';
-import { type Breakage, breakage } from './breakage.ts';
+import { breakage } from './breakage.ts';
 import { Controller, type ControllerListener, type ReadyController } from './controller.ts';
 import { Fence, fenceTime } from './fence.ts';
 import { Life } from './life.ts';
@@ -34,6 +34,7 @@ import type { RefusedNamespace } from './namespace-scan.ts';
 import { NamespaceWatch, stale } from './namespace-watch.ts';
 import { isAlive, probeMs } from './probe.ts';
 import { outcome } from './status.ts';
+import { isRefusal } from './queue-authentication.ts';
 import { addressText, breakageError, connectError, expectedError } from './transport-error.ts';
 import { WantedNamespaces } from './wanted-namespaces.ts';
 
@@ -124,7 +125,7 @@ export class Association {
     this.#closed = home.io.deferred();
     this.#allRemoved = home.io.deferred();
     for (let reactor = 0; reactor < home.link.reactors; reactor += 1) {
-      const { queueDepth: depth, digests, ioTimeoutMs, userTimeoutMs, handshakeMs } = this.options;
+      const { queueDepth: depth, digests, ioTimeoutMs, userTimeoutMs, handshakeMs, dhchap } = this.options;
       this.#post(reactor, {
         kind: 'add-association',
         association: number,
@@ -133,6 +134,7 @@ export class Association {
         ioTimeoutMs,
         userTimeoutMs,
         handshakeMs,
+        dhchap,
       });
     }
   }
@@ -273,8 +275,10 @@ export class Association {
   #delay(): number {
     const { reconnectFirstMs, reconnectLongestMs } = this.options;
     if (this.#inHurry) return 0;
+    // An array may lock a host out that tries wrong secrets, and what is wrong with them is for people to mend.
+    const isFutile = this.error !== null && isRefusal(this.error);
     const doublings = Math.min(Math.max(0, this.#failures - 1), 20);
-    const longest = Math.min(reconnectLongestMs, reconnectFirstMs * 2 ** doublings);
+    const longest = isFutile ? reconnectLongestMs : Math.min(reconnectLongestMs, reconnectFirstMs * 2 ** doublings);
     return longest * (0.5 + this.#home.io.random.float() / 2);
   }
 
@@ -423,7 +427,7 @@ export class Association {
         life.queueOpened(from);
         return;
       case 'queue-lost':
-        life.condemn(this.#queueError(message.how, message.status, message), lossOutcomeOf(message.how));
+        life.condemn(this.#queueError(message), lossOutcomeOf(message.how));
         return;
       case 'command-overdue':
         life.aborts?.ask(qidOf(from), message.cid);
@@ -460,8 +464,9 @@ export class Association {
     life.condemn(new CausewayError('nvme-timeout', text), outcome.timedOut);
   }
 
-  #queueError(how: Breakage, status: number, details: { errno: number; fes: number; fei: number }): CausewayError {
+  #queueError({ how, status, refusal, ...details }: Extract<ToLead, { kind: 'queue-lost' }>): CausewayError {
     const { address, subnqn } = this.options;
+    if (refusal !== null) return new CausewayError(refusal.code, refusal.message);
     return how === breakage.none ? connectError(status, subnqn, address) : breakageError(how, details, address);
   }
 }

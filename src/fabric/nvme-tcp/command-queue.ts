@@ -63,12 +63,14 @@ export interface CommandQueueOptions extends ConnectionOptions {
   readonly timeoutMs: number;
   /** What a command has left from then on, milliseconds. */
   readonly graceMs: number;
-  /** Commands may bring less data than their slot has room for (admin commands, whose owner looks at `moved`). */
+  /** As `CommandQueue.shortData`, to begin with. */
   readonly shortData: boolean;
 }
 
 export class CommandQueue implements ConnectionOwner {
   readonly connection: Connection;
+  /** Commands may bring less data than their slot has room for (admin and fabrics commands, whose rest is zeroes). */
+  shortData: boolean;
   /** Last SQHD that the controller reported. */
   sqhd = 0;
 
@@ -78,7 +80,6 @@ export class CommandQueue implements ConnectionOwner {
   readonly #slots: Slab<CommandSlot>;
   readonly #timeoutMs: number;
   readonly #graceMs: number;
-  readonly #shortData: boolean;
   readonly #timer: Timer;
   readonly #r2ts: R2tQueue;
   /** How many slots may be used: at most the slots there are. */
@@ -100,7 +101,7 @@ export class CommandQueue implements ConnectionOwner {
     this.#depth = options.depth;
     this.#timeoutMs = options.timeoutMs;
     this.#graceMs = options.graceMs;
-    this.#shortData = options.shortData;
+    this.shortData = options.shortData;
     this.#r2ts = new R2tQueue(options.depth * maxR2t);
     this.#timer = io.timer(() => this.#lookAtAges());
     this.#judgeFrom = 0;
@@ -331,7 +332,7 @@ export class CommandQueue implements ConnectionOwner {
 
   /** The controller says that a command succeeded, but did not bring all of its data. */
   #isShort(slot: CommandSlot): boolean {
-    return slot.direction === direction.in && slot.moved < slot.dataBytes && !this.#shortData;
+    return slot.direction === direction.in && slot.moved < slot.dataBytes && !this.shortData;
   }
 
   #dataIn(place: number, dataBytes: number): void {

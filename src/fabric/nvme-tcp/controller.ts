@@ -2,13 +2,13 @@
  * One life of one controller, as its admin queue sees it: from the TCP connection to the point where I/O queues may be
  * opened, then keep-alive, events, logs, reset and shutdown. I/O queues belong to the reactors and are not seen here.
  *
- * The order of bring-up is NVMe Base's ("Fabrics controller initialization"): connection, Connect, authentication (refused
- * by name), CAP, CC.EN = 1, CSTS.RDY, Identify Controller, number of queues, event configuration, keep-alive.
+ * The order of bring-up is NVMe Base's ("Fabrics controller initialization"): connection, Connect, authentication, CAP, CC.EN = 1, CSTS.RDY, Identify Controller, number of queues, event configuration, keep-alive.
  */
 import { CausewayError } from '../../base/errors.ts';
 import type { Address, Io } from '../../io/contract.ts';
 import {
   abortCommand,
+  adminChannel,
   crossControllerReset,
   identify,
   keepAlive,
@@ -45,8 +45,11 @@ import {
   readIdentifyController,
   readIdentifyControllerNvm,
 } from './identify-controller.ts';
+import type { Authenticated } from './auth/host-side.ts';
+import type { DhchapSecrets } from './auth/secret.ts';
 import { namespaceListBytes, readChangedNamespaces } from './namespace-list.ts';
 import { type Cap, capCss, property, readCap, readCsts, readyTimeoutMs, shn, writeCc } from './properties.ts';
+import { authenticateQueue, needsAuthentication } from './queue-authentication.ts';
 import { addressText, expectedError } from './transport-error.ts';
 
 /** Where a controller tells what happens without being asked. */
@@ -65,6 +68,8 @@ export interface ControllerOptions {
   readonly hostid: string;
   readonly hostnqn: string;
   readonly subnqn: string;
+  /** Null: there is nothing to authenticate with. */
+  readonly dhchap: DhchapSecrets | null;
   /** Digests to ask for, bits of `digestBit`. */
   readonly digests: number;
   /** Keep-alive time-out, milliseconds; 0 = none (discovery). */
@@ -81,6 +86,8 @@ export interface ControllerOptions {
 /** What is known of a controller that is ready. */
 export interface ReadyController {
   readonly cntlid: number;
+  /** How its admin queue was authenticated; null: not at all. */
+  readonly authenticated: Authenticated | null;
   readonly id: IdentifyController;
   readonly nvm: IdentifyControllerNvm | null;
   readonly cap: Cap;
@@ -118,6 +125,8 @@ export class Controller implements AdminListener {
   #ended = false;
   #ending: Promise<void> | null = null;
   #lostTold = false;
+  /** Why it could not be authenticated: what ends its connection then is not the reason. */
+  #refusal: CausewayError | null = null;
 
   constructor(io: Io, listener: ControllerListener, options: ControllerOptions) {
     this.#io = io;
@@ -149,7 +158,15 @@ export class Controller implements AdminListener {
   async start(): Promise<ReadyController> {
     const { options } = this;
     await this.#admin.open();
-    const { cntlid } = await this.#admin.connect({ ...options, cntlid: cntlidDynamic });
+    const response = await this.#admin.connect({ ...options, cntlid: cntlidDynamic });
+    const { cntlid } = response;
+    // What a discovery service says is proved by whoever is found by it.
+    const isNeeded = options.ioQueues === 0 ? response.authenticationRequired : needsAuthentication(response, options);
+    const authenticated = isNeeded
+      ? await authenticateQueue(this.#io, adminChannel(this.#admin), response, options, (error) => {
+          this.#refusal = error;
+        })
+      : null;
     const caps = await propertyGet(this.#admin, property.cap);
     const cap = readCap(caps.low, caps.high);
     await this.#enable(cap);
@@ -163,6 +180,7 @@ export class Controller implements AdminListener {
     if (katoMs > 0) void this.#keepAlive(Math.floor(Math.min(katoMs, options.katoMs) / keepAlivesPerTimeout));
     const ready: ReadyController = {
       cntlid,
+      authenticated,
       id,
       nvm: isDiscovery ? null : await this.#identifyNvm(),
       cap,
@@ -387,7 +405,7 @@ export class Controller implements AdminListener {
   #lost(error: CausewayError): void {
     if (this.#lostTold || this.#ended) return;
     this.#lostTold = true;
-    this.#listener.onControllerLost(error);
+    this.#listener.onControllerLost(this.#refusal ?? error);
   }
 }
 

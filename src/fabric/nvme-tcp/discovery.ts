@@ -6,6 +6,7 @@ import { CausewayError } from '../../base/errors.ts';
 import type { Address, Io } from '../../io/contract.ts';
 import { readCountedLog } from './admin-commands.ts';
 import { adminDataBytes } from './admin-queue.ts';
+import type { DhchapSecrets } from './auth/secret.ts';
 import { adrfam, logPageId, subtype, trtype } from './constants.ts';
 import { Controller, type ControllerListener } from './controller.ts';
 import {
@@ -33,6 +34,8 @@ export interface DiscoverOptions {
   readonly hostnqn: string;
   readonly hostid: string;
   readonly digests?: number;
+  /** To authenticate with, where the service wants it. */
+  readonly dhchap?: DhchapSecrets | null;
   /** Bound on each step, milliseconds. */
   readonly timeoutMs?: number;
 }
@@ -63,6 +66,7 @@ async function readDiscoveryService(io: Io, options: DiscoverOptions): Promise<D
     hostnqn: options.hostnqn,
     subnqn: discoveryNqn,
     digests: options.digests ?? 0,
+    dhchap: options.dhchap ?? null,
     katoMs: 0,
     adminTimeoutMs: timeoutMs,
     userTimeoutMs: timeoutMs,

@@ -3,9 +3,11 @@
  * cross threads. Messages from one reactor to another arrive in order. An *association* is named by its number; a message
  * that speaks of another epoch than the receiver's is out of date and is ignored.
  */
+import type { ErrorCode } from '../../base/errors.ts';
 import type { Identity } from '../../block/device.ts';
 import type { Address } from '../../io/contract.ts';
 import type { PathLimits } from '../contract.ts';
+import type { DhchapSecrets } from './auth/secret.ts';
 import type { Breakage } from './breakage.ts';
 
 /**
@@ -66,6 +68,8 @@ export interface AddAssociation {
   readonly ioTimeoutMs: number;
   readonly userTimeoutMs: number;
   readonly handshakeMs: number;
+  /** Null: there is nothing to authenticate with. */
+  readonly dhchap: DhchapSecrets | null;
 }
 
 /** One instance of a controller, as the array tells it from others that had or will have its number. */
@@ -142,6 +146,8 @@ export interface QueueLost {
   readonly errno: number;
   readonly fes: number;
   readonly fei: number;
+  /** Why it was not authenticated; null: that was not why. */
+  readonly refusal: { readonly code: ErrorCode; readonly message: string } | null;
 }
 
 /** A command on the queue was not answered in time: it is to be called back. */

@@ -6,22 +6,28 @@
  * knows: whether a byte of the command ever left, and that a read or a flush that may still be executed harms nobody.
  */
 import { assert, defined } from '../../base/assert.ts';
+import type { CausewayError } from '../../base/errors.ts';
 import { op } from '../../block/request.ts';
 import type { Address, Io, Task } from '../../io/contract.ts';
 import { type Part, verdict } from '../contract.ts';
+import { receiveBytes } from './auth/messages.ts';
+import type { DhchapSecrets } from './auth/secret.ts';
 import { type Breakage, breakage } from './breakage.ts';
 import { CommandQueue, type CommandQueueListener, type CommandWriter } from './command-queue.ts';
 import { type CommandOwner, type CommandSlot, direction, ending } from './command-slot.ts';
 import type { Connection } from './connection.ts';
 import { connectDataBytes, writeConnectData } from './connect-data.ts';
-import { cattrNoFlowControl, writeConnectSqe } from './fabrics-sqe.ts';
+import { cattrNoFlowControl, type ConnectResponse, readConnectResponse, writeConnectSqe } from './fabrics-sqe.ts';
 import type { ControllerInstance } from './messages.ts';
 import type { NvmePath } from './nvme-path.ts';
 import { writePartCommand } from './part-command.ts';
+import { authenticateQueue, needsAuthentication } from './queue-authentication.ts';
+import { QueueChannel } from './queue-channel.ts';
 import { RoomLine } from './room-line.ts';
 import { dsmRangeBytes } from './sqe.ts';
 import { lossOutcomeOf } from './loss.ts';
 import { blockStatusOf, outcome, sc, verdictOf } from './status.ts';
+import { expectedError } from './transport-error.ts';
 
 /** Where a queue pair tells what happened to it. */
 export interface QueuePairListener {
@@ -51,6 +57,8 @@ export interface QueueTarget extends ControllerInstance {
   readonly hostid: string;
   readonly hostnqn: string;
   readonly subnqn: string;
+  /** Null: there is nothing to authenticate with. */
+  readonly dhchap: DhchapSecrets | null;
   /** Commands at once, at most what the queue pair was made for. */
   readonly depth: number;
   /** Data that a command may carry in its capsule, bytes. */
@@ -84,7 +92,7 @@ export function abortGrace(timeoutMs: number): number {
   return Math.min(timeoutMs * gracePart, longestGraceMs);
 }
 
-const purpose = { part: 0, connect: 1 } as const;
+const purpose = { part: 0, connect: 1, authentication: 2 } as const;
 
 export class QueuePair implements CommandQueueListener, CommandWriter, CommandOwner, Task {
   /** Connect succeeded and the connection stands. */
@@ -93,16 +101,19 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   epoch = 0;
   /** Parts that ended with `mayStillExecute` since it was last opened. */
   inDoubt = 0;
+  /** Why it was not authenticated, when it was last opened; null: that did not fail. */
+  refusal: CausewayError | null = null;
 
   readonly #io: Io;
   readonly #listener: QueuePairListener;
   readonly #queue: CommandQueue;
+  readonly #channel: QueueChannel;
   readonly #parts: (Part | null)[];
   /** By slot, as `#parts`. */
   readonly #pathOf: (NvmePath | null)[];
   readonly #line = new RoomLine();
-  /** Connect data, then a range of dataset management for each slot. */
-  readonly #connectData: number;
+  /** Connect data and authentication messages; and a range of dataset management for each slot. */
+  readonly #control: number;
   readonly #ranges: number;
   #target: QueueTarget | null = null;
   /** What becomes of commands whose connection ends. */
@@ -118,13 +129,14 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#doubtedAt = Number.NEGATIVE_INFINITY;
     this.#parts = new Array<Part | null>(options.depth).fill(null);
     this.#pathOf = new Array<NvmePath | null>(options.depth).fill(null);
-    this.#connectData = io.memory.allocate(connectDataBytes, 64);
+    this.#control = io.memory.allocate(Math.max(connectDataBytes, receiveBytes), 64);
     this.#ranges = io.memory.allocate(options.depth * dsmRangeBytes, 64);
     this.#queue = new CommandQueue(io, this, this, {
       ...options,
       graceMs: abortGrace(options.timeoutMs),
       shortData: false,
     });
+    this.#channel = new QueueChannel(io, this.#queue, this.#control, purpose.authentication);
   }
 
   get hasRoom(): boolean {
@@ -177,6 +189,8 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#target = target;
     this.epoch = target.epoch;
     this.inDoubt = 0;
+    this.refusal = null;
+    this.#queue.shortData = true;
     this.#inCapsuleBytes = target.inCapsuleBytes;
     for (let crd = 0; crd < 4; crd += 1) this.#retryDelays[crd] = target.retryDelaysMs[crd] ?? 0;
     this.#lossOutcome = outcome.connectionLost;
@@ -200,7 +214,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   /** Gives the memory back; only when detached. */
   release(): void {
     this.#queue.release();
-    this.#io.memory.free(this.#connectData);
+    this.#io.memory.free(this.#control);
     this.#io.memory.free(this.#ranges);
   }
 
@@ -259,6 +273,10 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
       writeConnectSqe(view, at, slot.cid, target.qid, target.depth + 1, cattrNoFlowControl, 0);
       return;
     }
+    if (slot.purpose === purpose.authentication) {
+      this.#channel.writeCommand(view, at, slot);
+      return;
+    }
     const part = defined(this.#parts[slot.tag], 'a command without a part');
     writePartCommand(view, at, slot, part, defined(this.#pathOf[slot.tag], 'a command without a path'));
   }
@@ -310,16 +328,45 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
       this.#listener.onQueueLost(this, breakage.none, slot.status);
       return;
     }
+    const response = readConnectResponse(slot.dw0);
+    const target = defined(this.#target, 'a queue connects without a target');
+    if (needsAuthentication(response, target)) void this.#authenticate(response, target);
+    else this.#opened();
+  }
+
+  #opened(): void {
+    this.#queue.shortData = false;
     this.open = true;
     this.#listener.onQueueOpen(this);
+  }
+
+  /** What a queue that is lost meanwhile still hears of this concerns nobody: its loss was told already. */
+  async #authenticate(response: ConnectResponse, target: QueueTarget): Promise<void> {
+    let refusal: CausewayError | null = null;
+    try {
+      await authenticateQueue(this.#io, this.#channel, response, target, (error) => {
+        // Whoever is told of a loss from here on hears why.
+        if (this.#target === target && this.connection.ready) this.refusal = error;
+      });
+    } catch (error) {
+      refusal = expectedError(error);
+    }
+    if (this.#target !== target || !this.connection.ready) return;
+    if (refusal === null) {
+      this.#opened();
+      return;
+    }
+    this.refusal = refusal;
+    this.#queue.abort();
+    this.#listener.onQueueLost(this, breakage.none, 0);
   }
 
   // CommandQueueListener
 
   onTransport(): void {
     const target = defined(this.#target, 'a queue connects without a target');
-    writeConnectData(this.#io.memory.view, this.#connectData, target);
-    this.#queue.submit(this, purpose.connect, direction.out, this.#connectData, connectDataBytes, true);
+    writeConnectData(this.#io.memory.view, this.#control, target);
+    this.#queue.submit(this, purpose.connect, direction.out, this.#control, connectDataBytes, true);
   }
 
   onQueueBroken(how: Breakage): void {

@@ -4,6 +4,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import type { Io } from '../../io/contract.ts';
+import type { DhchapSecrets } from './auth/secret.ts';
 import type { Breakage } from './breakage.ts';
 import {
   type Access,
@@ -46,12 +47,14 @@ class ReactorAssociation implements QueuePairListener {
   readonly paths = new Map<number, KnownPath>();
   removing = false;
   readonly #side: FabricReactor;
+  readonly #dhchap: DhchapSecrets | null;
   /** The lead wants to hear of this epoch's detachment. */
   #lossTold = false;
 
   constructor(io: Io, side: FabricReactor, options: AddAssociation) {
     this.number = options.association;
     this.#side = side;
+    this.#dhchap = options.dhchap;
     this.queue = new QueuePair(io, this, {
       depth: options.depth,
       digests: options.digests,
@@ -65,7 +68,7 @@ class ReactorAssociation implements QueuePairListener {
   open(message: OpenQueue): void {
     assert(this.queue.detached, 'a queue is opened before its last life ended');
     this.#lossTold = false;
-    this.queue.connect(message);
+    this.queue.connect({ ...message, dhchap: this.#dhchap });
   }
 
   abort(message: AbortQueue): void {
@@ -142,7 +145,9 @@ class ReactorAssociation implements QueuePairListener {
       this.#lossTold = true;
       const { errno, fes, fei } = queue.connection;
       const { epoch } = queue;
-      this.#side.link.post({ kind: 'queue-lost', association: this.number, epoch, how, status, errno, fes, fei });
+      const refusal = queue.refusal === null ? null : { code: queue.refusal.code, message: queue.refusal.message };
+      const known = { how, status, errno, fes, fei, refusal };
+      this.#side.link.post({ kind: 'queue-lost', association: this.number, epoch, ...known });
     }
     this.#tellLost();
   }

@@ -205,6 +205,7 @@ export class Stage implements QueuePairListener, PartOwner {
       hostid: '0'.repeat(32),
       hostnqn: 'nqn.2026-11.io.causeway:host',
       subnqn: 'nqn.2026-11.io.causeway:array',
+      dhchap: null,
       depth: 8,
       inCapsuleBytes,
       retryDelaysMs: [0, 100, 200, 300],
