@@ -13,7 +13,7 @@
  * Everything that fails does so with a `CausewayError`, which has a stable `code`.
  */
 export { CausewayError, type ErrorCode } from './base/errors.ts';
-export { type ArrayHandle, type ArrayOptions, startArray } from './demo/array-thread.ts';
+export { type ArrayAuthentication, type ArrayHandle, type ArrayOptions, startArray } from './demo/array-thread.ts';
 export type { DelayOptions } from './filters/delay.ts';
 export type { ErrorOptions } from './filters/error.ts';
 export { parseFilter } from './filters/parse.ts';

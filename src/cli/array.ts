@@ -1,7 +1,8 @@
 /** `causeway array`: the embedded array on its own, a target for any NVMe/TCP initiator; and faults on command. */
 import type { Command } from 'commander';
 import { CausewayError } from '../base/errors.ts';
-import type { ArrayOptions } from '../demo/array-thread.ts';
+import type { ArrayAuthentication, ArrayOptions } from '../demo/array-thread.ts';
+import { type GroupName, groupNames, type HashName, hashNames } from '../fabric/nvme-tcp/auth/names.ts';
 import { callControl } from '../host/control-client.ts';
 import { checkInstanceName } from '../host/runtime-dir.ts';
 import { faultRequest, faultWords } from './array-faults.ts';
@@ -27,6 +28,11 @@ interface ArrayVerbOptions {
   readonly cqt?: number;
   readonly writeCache?: boolean;
   readonly json?: boolean;
+  readonly dhchapHost?: Readonly<Record<string, string>>;
+  readonly dhchapCtrlSecretFile?: string;
+  readonly dhchapHash?: HashName;
+  readonly dhchapGroup?: GroupName;
+  readonly dhchapDiscovery?: boolean;
 }
 
 export function addArray(program: Command, verbs: Verbs): void {
@@ -51,7 +57,20 @@ export function addArray(program: Command, verbs: Verbs): void {
     .option('--mdts <size>', 'largest transfer of one command: a power of two, 4k to 1m', size('--mdts'))
     .option('--no-ccr', 'do not offer cross-controller reset')
     .option('--cqt <time>', 'report this command quiesce time', seconds('--cqt'))
-    .option('--write-cache', 'a volatile write cache for each controller, which can be lost');
+    .option('--write-cache', 'a volatile write cache for each controller, which can be lost')
+    .option(
+      '--dhchap-host <nqn=file>',
+      'this host has to authenticate with the secret in the file, and no other may connect; may be given several times',
+      oneMoreHost,
+    )
+    .option('--dhchap-ctrl-secret-file <file>', "the array's own secret, for hosts that want it to prove itself")
+    .option('--dhchap-hash <hash>', 'sha256 (default), sha384 or sha512', oneOf('--dhchap-hash', hashNames))
+    .option(
+      '--dhchap-group <group>',
+      'null, ffdhe2048 (default), ffdhe3072, ffdhe4096, ffdhe6144 or ffdhe8192',
+      oneOf('--dhchap-group', groupNames),
+    )
+    .option('--dhchap-discovery', 'they have to authenticate for discovery too');
   command.action(async (options: ArrayVerbOptions) => {
     checkInstanceName(options.name);
     await serve(context, {
@@ -76,6 +95,33 @@ function addressList(text: string): readonly string[] {
   throw new CausewayError('invalid-argument', `--address ${JSON.stringify(text.slice(0, 100))} has an empty part`);
 }
 
+function oneMoreHost(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const [, hostnqn, file] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (hostnqn === undefined || file === undefined) {
+    throw new CausewayError(
+      'invalid-argument',
+      `--dhchap-host takes HOSTNQN=FILE, not ${JSON.stringify(text.slice(0, 300))}`,
+    );
+  }
+  if (Object.hasOwn(before, hostnqn)) {
+    throw new CausewayError('invalid-argument', `--dhchap-host names ${hostnqn} twice`);
+  }
+  return { ...before, [hostnqn]: file };
+}
+
+function authentication(options: ArrayVerbOptions): ArrayAuthentication | undefined {
+  const { dhchapHost: hosts, dhchapCtrlSecretFile, dhchapHash, dhchapGroup, dhchapDiscovery } = options;
+  const others = given({
+    ctrlSecretFile: dhchapCtrlSecretFile,
+    hash: dhchapHash,
+    group: dhchapGroup,
+    discovery: dhchapDiscovery,
+  });
+  if (hosts !== undefined) return { hosts, ...others };
+  if (Object.keys(others).length === 0) return undefined;
+  throw new CausewayError('wrong-usage', 'who has to authenticate is not said: --dhchap-host HOSTNQN=FILE');
+}
+
 function arrayOptions(options: ArrayVerbOptions): ArrayOptions {
   const { address, ports, port, mdts } = options;
   if (address !== undefined && ports !== undefined) {
@@ -90,6 +136,7 @@ function arrayOptions(options: ArrayVerbOptions): ArrayOptions {
       file: options.file,
       subsystem: options.nqn,
       commandQuiesceTime: options.cqt,
+      authentication: authentication(options),
     }),
     ...(address === undefined ? { ports: ports ?? 4 } : { addresses: address }),
     port,

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { checkInstanceName, isInstanceName } from '../host/runtime-dir.ts';
 import { runInBackground } from './background.ts';
-import { addDeviceOptions, attachOptions, type DeviceOptions, graceOption } from './options.ts';
+import { addDeviceOptions, addHostOptions, attachOptions, type DeviceOptions, graceOption } from './options.ts';
 import { serve } from './serve.ts';
 import { verb, type Verbs } from './verb.ts';
 
@@ -35,10 +35,8 @@ export function addAttach(program: Command, { context, args }: Verbs): void {
     .option('--fast', 'serve the fastest way instead: if this program dies, those who use the device get errors')
     .option('--take-over', 'if this name is served already, have the device handed over, and serve it on')
     .addOption(graceOption())
-    .option('--force', 'the first Ctrl-C ends it, also in use: holders get input/output errors')
-    .option('--host-nqn <nqn>', 'name of this host towards the array; that of /etc/nvme when left out')
-    .option('--host-id <uuid>', 'identifier of this host towards the array');
-  addDeviceOptions(command).action(async (urls: string[], options: AttachVerbOptions) => {
+    .option('--force', 'the first Ctrl-C ends it, also in use: holders get input/output errors');
+  addDeviceOptions(addHostOptions(command)).action(async (urls: string[], options: AttachVerbOptions) => {
     const name = options.name ?? nameFromUrl(urls[0] ?? '');
     checkInstanceName(name);
     if (options.background === true && !context.background) {

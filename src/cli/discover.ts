@@ -1,8 +1,9 @@
 /** `causeway discover`: which subsystems a discovery service knows, and the URLs that attach them. */
 import type { Command } from 'commander';
 import type { Discovered } from '../fabric/nvme-tcp/discovery.ts';
-import { urlOf } from '../host/discover.ts';
+import { type DiscoverUrlOptions, urlOf } from '../host/discover.ts';
 import { startHost } from '../host/host.ts';
+import { addHostOptions } from './options.ts';
 import { table } from './text.ts';
 import { verb, type Verbs } from './verb.ts';
 
@@ -39,14 +40,19 @@ export function discoverText(found: readonly Discovered[]): string[] {
   return [...table(columns, rows), '', ...usable.map((url) => `causeway attach '${url}'`)];
 }
 
+interface DiscoverVerbOptions extends DiscoverUrlOptions {
+  readonly json?: boolean;
+}
+
 export function addDiscover(program: Command, { context }: Verbs): void {
-  verb(program, 'discover <url>', 'the subsystems that a discovery service knows', [
+  const command = verb(program, 'discover <url>', 'the subsystems that a discovery service knows', [
     'causeway discover nvme+tcp://192.0.2.1 # port 8009 unless said otherwise',
     'causeway discover nvme+tcp://192.0.2.1:4420 --json',
-  ]).action(async (url: string, options: { json?: boolean }) => {
+  ]);
+  addHostOptions(command).action(async (url: string, options: DiscoverVerbOptions) => {
     const host = await startHost();
     try {
-      const found = await host.discover(url);
+      const found = await host.discover(url, options);
       if (options.json === true) {
         const subsystems = [...bySubsystem(found)].map(([subsystem, ways]) => ({
           subsystem,

@@ -34,6 +34,8 @@ export interface DeviceOptions extends PolicyOptions {
   readonly readOnly?: boolean;
   readonly hostNqn?: string;
   readonly hostId?: string;
+  readonly dhchapSecretFile?: string;
+  readonly dhchapCtrlSecretFile?: string;
 }
 
 /** Options of a device, for every verb that makes one. */
@@ -106,6 +108,21 @@ export function attachOptions(name: string, options: DeviceOptions): AttachOptio
       readOnly: options.readOnly,
       hostNqn: options.hostNqn,
       hostId: options.hostId,
+      dhchapSecretFile: options.dhchapSecretFile,
+      dhchapCtrlSecretFile: options.dhchapCtrlSecretFile,
     }),
   };
+}
+
+/** Who this host is towards arrays, and what it proves that with, for the verbs that speak to one. */
+export function addHostOptions(command: Command): Command {
+  return command
+    .option('--host-nqn <nqn>', 'name of this host towards the array; that of /etc/nvme when left out')
+    .option('--host-id <uuid>', 'identifier of this host towards the array')
+    .option(
+      '--dhchap-secret-file <file>',
+      'a file with the secret of this host, where the array wants it to authenticate;\n' +
+        'nobody else may read it (`causeway gen-dhchap-key` makes one)',
+    )
+    .option('--dhchap-ctrl-secret-file <file>', "a file with the array's secret: it has to prove itself too");
 }

@@ -9,6 +9,7 @@ import { addDetach } from './detach.ts';
 import { addDiscover } from './discover.ts';
 import { addDoctor } from './doctor.ts';
 import { errorLines, exitCodeOf } from './exit-text.ts';
+import { addGenDhchapKey } from './gen-dhchap-key.ts';
 import { addList } from './list.ts';
 import { addPath } from './path.ts';
 import { addPolicy } from './policy.ts';
@@ -52,6 +53,7 @@ export function buildProgram(verbs: Verbs): Command {
   addPolicy(program, verbs);
   addDiscover(program, verbs);
   addArray(program, verbs);
+  addGenDhchapKey(program, verbs);
   addDoctor(program, verbs);
   return program;
 }

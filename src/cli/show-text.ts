@@ -186,6 +186,19 @@ function delayFacts({ delays, paths }: DeviceView): string[] {
   ];
 }
 
+/** Nothing where nobody had to prove anything. */
+function authenticationFacts(paths: readonly PathView[]): string[] {
+  const ways = paths.flatMap(({ authenticated }) =>
+    authenticated === null
+      ? []
+      : [`${authenticated.isMutual ? 'host and array' : 'host only'} (${authenticated.hash}, ${authenticated.group})`],
+  );
+  const different = [...new Set(ways)];
+  if (different.length === 0) return [];
+  const all = ways.length === paths.length ? '' : `, on ${ways.length} of ${paths.length} paths`;
+  return [fact('authenticated', `${different.join('; ')}${all}`)];
+}
+
 /** A table of its own below the facts. */
 function block(lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ['', ...lines.map((line) => `    ${line}`)];
@@ -225,6 +238,7 @@ export function showText(view: DeviceView, statistics: StatisticsView): string[]
     ...delayFacts(view),
     fact('ghost writes', ghostTexts[view.ghostWrites]),
     fact('array', `${view.paths[0]?.subsystem ?? ''}, namespace ${view.paths[0]?.nsid ?? ''}`),
+    ...authenticationFacts(view.paths),
     fact('paths', `${live} of ${view.paths.length} live`),
     ...pathTable(view.paths).map((line) => `    ${line}`),
     ...block(trafficTable(view.paths, statistics)),

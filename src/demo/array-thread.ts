@@ -5,9 +5,25 @@
 import { createHash, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { CausewayError } from '../base/errors.ts';
-import type { ArrayOptions as ArrayConfigOptions } from '../array/config.ts';
+import type { ArrayOptions as ArrayConfigOptions, DhchapConfig } from '../array/config.ts';
 import type { ArrayStats } from '../array/array.ts';
+import type { GroupName, HashName } from '../fabric/nvme-tcp/auth/names.ts';
 import { ReactorThread } from '../host/reactor-thread.ts';
+import { readSecretFile } from '../host/secret-files.ts';
+
+/** Hosts that have to authenticate by DH-HMAC-CHAP; no others may connect. */
+export interface ArrayAuthentication {
+  /** By host NQN, the file with that host's secret. */
+  readonly hosts: Readonly<Record<string, string>>;
+  /** The file with the array's own secret, for hosts that want it to prove itself. */
+  readonly ctrlSecretFile?: string;
+  /** `sha256` (default), `sha384`, `sha512`. */
+  readonly hash?: HashName;
+  /** `null`, `ffdhe2048` (default), `ffdhe3072`, `ffdhe4096`, `ffdhe6144`, `ffdhe8192`. */
+  readonly group?: GroupName;
+  /** On the discovery service too. */
+  readonly discovery?: boolean;
+}
 
 export interface ArrayOptions {
   /** How many ports, on 127.0.0.1, .2, … */
@@ -26,6 +42,7 @@ export interface ArrayOptions {
   readonly crossControllerReset?: boolean;
   /** CQT, milliseconds; 0 = not reported. */
   readonly commandQuiesceTime?: number;
+  readonly authentication?: ArrayAuthentication;
   readonly spinMicroseconds?: number;
   /** Anything else of the array's configuration. */
   readonly advanced?: Partial<ArrayConfigOptions>;
@@ -73,6 +90,17 @@ function defaultSerial(file: string | undefined): string {
   return `CW${createHash('sha256').update(seed).digest('hex').slice(0, 16).toUpperCase()}`;
 }
 
+/** @throws CausewayError `file-open`, `secret-exposed`, `bad-secret` */
+function dhchapConfig(options: ArrayAuthentication | undefined): DhchapConfig | null {
+  if (options === undefined) return null;
+  const { ctrlSecretFile, hash = 'sha256', group = 'ffdhe2048', discovery = false } = options;
+  const controller = ctrlSecretFile === undefined ? null : readSecretFile(ctrlSecretFile);
+  const hosts = Object.entries(options.hosts).map(([hostnqn, file]) => {
+    return { hostnqn, secrets: { host: readSecretFile(file), controller } };
+  });
+  return { hosts, hash, group, discovery };
+}
+
 /** Starts the array on a reactor of its own. @throws CausewayError `address-in-use`, `io-uring-unavailable`, … */
 export async function startArray(options: ArrayOptions, cpu?: number): Promise<ArrayHandle> {
   const addresses = portAddresses(options);
@@ -90,6 +118,7 @@ export async function startArray(options: ArrayOptions, cpu?: number): Promise<A
     serial: options.serial ?? defaultSerial(options.file),
     ccrl: options.crossControllerReset === false ? 0 : 4,
     cqt: options.commandQuiesceTime ?? 0,
+    dhchap: dhchapConfig(options.authentication),
     ...options.advanced,
   };
   const plan = {

@@ -2,6 +2,7 @@
 import type { FilterReport, FilterSpec } from '../filters/spec.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
 import type { Policy } from '../multipath/policy.ts';
+import type { SecretFiles } from './secret-files.ts';
 import type { StatisticsView } from './statistics-view.ts';
 import type { DeviceView, HolderView, HostEvent } from './view.ts';
 
@@ -20,7 +21,7 @@ export interface PolicyConsent {
   readonly acceptStaleData?: boolean;
 }
 
-export interface AttachOptions extends PolicySettings {
+export interface AttachOptions extends PolicySettings, SecretFiles {
   readonly name: string;
   /** `auto` takes the best kernel device that this host offers; `none` makes none (library use). */
   readonly kernelDevice?: 'auto' | KernelDeviceKind | 'none';

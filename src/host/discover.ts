@@ -3,8 +3,15 @@ import { CausewayError } from '../base/errors.ts';
 import type { Discovered, DiscoverOptions } from '../fabric/nvme-tcp/discovery.ts';
 import { parseDiscoveryUrl } from '../fabric/nvme-tcp/url.ts';
 import type { CausewayHost } from './host.ts';
-import { type HostIdentity, hostIdentity } from './host-identity.ts';
+import { hostIdentity } from './host-identity.ts';
 import { resolveName } from './resolve-name.ts';
+import { readSecrets, type SecretFiles } from './secret-files.ts';
+
+/** Who asks: as `attach` says it. */
+export interface DiscoverUrlOptions extends SecretFiles {
+  readonly hostNqn?: string;
+  readonly hostId?: string;
+}
 
 /** True for a URL that names hosts only: a discovery service. */
 export function isDiscoveryUrl(url: string): boolean {
@@ -12,12 +19,13 @@ export function isDiscoveryUrl(url: string): boolean {
 }
 
 /** What the services of this URL know, each way once. @throws CausewayError of the first one that can not be asked */
-export async function discoverUrl(host: CausewayHost, url: string, identity?: HostIdentity): Promise<Discovered[]> {
-  const { hostnqn, hostid } = identity ?? hostIdentity();
+export async function discoverUrl(host: CausewayHost, url: string, options: DiscoverUrlOptions): Promise<Discovered[]> {
+  const { hostnqn, hostid } = hostIdentity(options.hostNqn, options.hostId);
+  const dhchap = readSecrets(options);
   const found = new Map<string, Discovered>();
   for (const { host: name, port } of parseDiscoveryUrl(url)) {
-    const options: DiscoverOptions = { address: { host: await resolveName(name), port }, hostnqn, hostid };
-    for (const entry of await host.lead.call<Discovered[]>('fabric.discover', options)) {
+    const order: DiscoverOptions = { address: { host: await resolveName(name), port }, hostnqn, hostid, dhchap };
+    for (const entry of await host.lead.call<Discovered[]>('fabric.discover', order)) {
       found.set(`${entry.kind} ${entry.subnqn} ${entry.address.host}:${entry.address.port}`, entry);
     }
   }
@@ -28,8 +36,8 @@ export async function discoverUrl(host: CausewayHost, url: string, identity?: Ho
  * The URL of the one subsystem that a discovery service knows, over all ways to it.
  * @throws CausewayError `nothing-discovered`, `subsystem-ambiguous`
  */
-export async function discoveredUrl(host: CausewayHost, url: string, identity: HostIdentity): Promise<string> {
-  const ways = (await discoverUrl(host, url, identity)).filter(
+export async function discoveredUrl(host: CausewayHost, url: string, options: DiscoverUrlOptions): Promise<string> {
+  const ways = (await discoverUrl(host, url, options)).filter(
     ({ kind, needsTls }) => kind === 'subsystem' && !needsTls,
   );
   const names = [...new Set(ways.map(({ subnqn }) => subnqn))];

@@ -7,8 +7,7 @@ import type { QueuePlan, ServedQueues } from '../kernel/contract.ts';
 import type { BridgeMessage } from './bridge-device.ts';
 import type { Discovered } from '../fabric/nvme-tcp/discovery.ts';
 import type { AttachOptions, Attachment, Host } from './contract.ts';
-import { discoveredUrl, discoverUrl, isDiscoveryUrl } from './discover.ts';
-import { hostIdentity } from './host-identity.ts';
+import { type DiscoverUrlOptions, discoveredUrl, discoverUrl, isDiscoveryUrl } from './discover.ts';
 import { closeSource, openSource } from './open-source.ts';
 import { type BridgeListener, parseSource, type Source } from './source.ts';
 import { ReactorThread } from './reactor-thread.ts';
@@ -125,16 +124,15 @@ export class CausewayHost implements Host {
   }
 
   async attach(urls: readonly string[], options: AttachOptions): Promise<ServedVolume> {
-    const identity = hostIdentity(options.hostNqn, options.hostId);
     const named = await Promise.all(
-      urls.map(async (url) => (isDiscoveryUrl(url) ? await discoveredUrl(this, url, identity) : url)),
+      urls.map(async (url) => (isDiscoveryUrl(url) ? await discoveredUrl(this, url, options) : url)),
     );
     return await this.attachSource(await parseSource(named, options), options);
   }
 
   /** Asks the discovery services that a URL without a subsystem names. */
-  async discover(url: string): Promise<Discovered[]> {
-    return await discoverUrl(this, url);
+  async discover(url: string, options: DiscoverUrlOptions = {}): Promise<Discovered[]> {
+    return await discoverUrl(this, url, options);
   }
 
   /** As `attach`, for what no URL names. */

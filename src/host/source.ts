@@ -10,6 +10,7 @@ import type { BridgeMessage, BridgeOptions } from './bridge-device.ts';
 import type { AttachOptions } from './contract.ts';
 import { hostIdentity } from './host-identity.ts';
 import { pathTimes } from './path-times.ts';
+import { readSecrets } from './secret-files.ts';
 import { resolveName } from './resolve-name.ts';
 import type { OpenSource } from './open-source.ts';
 import type { AttachRequest } from './volume-lead.ts';
@@ -30,7 +31,10 @@ export type Source =
 /** The main thread's end of a bridge. */
 export type BridgeListener = (reactor: number, message: BridgeMessage) => void;
 
-/** @throws CausewayError `bad-url`, `name-not-resolved`, `invalid-size`, `invalid-argument`, `no-host-identity` */
+/**
+ * @throws CausewayError `bad-url`, `name-not-resolved`, `invalid-size`, `invalid-argument`, `no-host-identity`,
+ * `file-open`, `secret-exposed`, `bad-secret`
+ */
 export async function parseSource(urls: readonly string[], options: AttachOptions): Promise<Source> {
   const [first] = urls;
   if (first === undefined) throw new CausewayError('bad-url', 'no URL was given');
@@ -101,6 +105,7 @@ async function parseTargets(
   const digests =
     (options.headerDigest === true ? digestBit.header : 0) | (options.dataDigest === true ? digestBit.data : 0);
   const times = pathTimes(options);
+  const dhchap = readSecrets(options);
   const targets: AssociationOptions[] = [];
   const seen = new Set<string>();
   for (const one of parsed) {
@@ -114,6 +119,7 @@ async function parseTargets(
         subnqn: one.subnqn,
         hostnqn,
         hostid,
+        dhchap,
         digests: digests | one.digests,
         ...(one.nsid === undefined ? {} : { nsids: [one.nsid] }),
         ...definedOnly({

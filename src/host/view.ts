@@ -2,6 +2,7 @@
  * What people and programs see of a running host: plain data, the same for the control socket, `--json` and screens.
  * Names and meanings are stable; fields are only ever added.
  */
+import type { Authenticated } from '../fabric/nvme-tcp/auth/host-side.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { KernelDeviceKind } from '../kernel/contract.ts';
 import type { PathLife } from '../multipath/path-life.ts';
@@ -20,6 +21,8 @@ export interface PathView {
   readonly nsid: number;
   /** Controller id that the array gave; -1 while not connected. */
   readonly cntlid: number;
+  /** How host and controller proved themselves to each other; null: they did not, or it is not connected. */
+  readonly authenticated: Authenticated | null;
   /** Since when it is in this state (ISO 8601). */
   readonly since: string;
   /** For `weighted` and `service-time`. */

@@ -180,6 +180,7 @@ export function pathViews(
       subsystem: source.subsystem,
       nsid: source.nsid,
       cntlid: view?.cntlid ?? -1,
+      authenticated: view?.authenticated ?? null,
       since: (remark?.history.since ?? new Date()).toISOString(),
       weight: source.policy.weight(index),
       losses: remark?.history.losses ?? 0,

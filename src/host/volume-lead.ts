@@ -10,6 +10,7 @@ import {
   type AssociationOptions,
   type AssociationState,
 } from '../fabric/nvme-tcp/association.ts';
+import type { Authenticated } from '../fabric/nvme-tcp/auth/host-side.ts';
 import { fenceTime } from '../fabric/nvme-tcp/fence.ts';
 import type { Controller } from '../fabric/nvme-tcp/controller.ts';
 import { resetOverOthers } from '../fabric/nvme-tcp/cross-reset.ts';
@@ -73,6 +74,7 @@ export interface AssociationView {
   readonly state: AssociationState;
   readonly error: string;
   readonly cntlid: number;
+  readonly authenticated: Authenticated | null;
   /** Reactors that have an I/O queue of it. */
   readonly queues: number;
   /** How long after its loss this controller may still execute something, milliseconds; 0 while that is not known. */
@@ -346,6 +348,7 @@ function viewOf(association: Association): AssociationView {
     state: association.state,
     error: association.error?.message ?? '',
     cntlid: association.ready?.cntlid ?? -1,
+    authenticated: association.ready?.authenticated ?? null,
     queues: association.queues,
     fenceMs: association.ready === null ? 0 : fenceTime(association.ready, association.options.quiesceMs).milliseconds,
     delays: delaysOf(association),

@@ -68,9 +68,10 @@ describe('docs/library.md', () => {
   it('names every option of attach, and no other', () => {
     const own = members('src/library/options.ts', 'AttachOptions');
     const host = members('src/host/contract.ts', 'AttachOptions');
+    const secrets = members('src/host/secret-files.ts', 'SecretFiles');
     const policy = [...Object.keys(policyOf({})), ...members('src/host/contract.ts', 'PolicySettings')];
     const there = new Set(
-      [...own, ...host, ...policy].filter((name) => name !== 'kernelDevice' && name !== 'fuseTransport'),
+      [...own, ...host, ...secrets, ...policy].filter((name) => name !== 'kernelDevice' && name !== 'fuseTransport'),
     );
     assert.deepEqual(attachOptions?.toSorted(), [...there].toSorted());
   });

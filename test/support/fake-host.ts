@@ -35,6 +35,7 @@ export function fakePath(number: number, changes: Partial<PathView> = {}): PathV
     subsystem: 'nqn.2026-11.io.causeway:array',
     nsid: 1,
     cntlid: number,
+    authenticated: null,
     since: '2026-11-01T12:00:00.000Z',
     weight: 1,
     losses: 0,
