@@ -26,6 +26,7 @@ export interface DeviceOptions extends PolicyOptions {
   readonly reconnectLongest?: number;
   readonly keepAlive?: number;
   readonly quiesceTime?: number;
+  readonly assumeSharedCache?: boolean;
   readonly headerDigest?: boolean;
   readonly dataDigest?: boolean;
   readonly queueSize?: number;
@@ -74,6 +75,7 @@ export function addDeviceOptions(command: Command): Command {
       'bound for what a lost controller may still do, where the array reports none',
       seconds('--quiesce-time'),
     )
+    .option('--assume-shared-cache', 'the controllers share their volatile cache: none of it is lost with a path')
     .option('--header-digest', 'protect protocol headers by CRC32C')
     .option('--data-digest', 'protect data on the wire by CRC32C')
     .option('--queue-size <n>', 'entries of an I/O queue', wholeNumber('--queue-size', 2, 1024))
@@ -100,6 +102,7 @@ export function attachOptions(name: string, options: DeviceOptions): AttachOptio
       reconnectLongest: options.reconnectLongest,
       keepAlive: options.keepAlive,
       quiesceTime: options.quiesceTime,
+      assumeSharedCache: options.assumeSharedCache,
       headerDigest: options.headerDigest,
       dataDigest: options.dataDigest,
       queueSize: options.queueSize,

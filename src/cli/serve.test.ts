@@ -111,7 +111,7 @@ test('the options arrive', async () => {
     '--name a --kernel-device fuse --transport classic --selector round-robin --when-no-path 30s --ghost-writes none';
   const more =
     '--fast-io-fail 5s --tcp-user-timeout 2 --reconnect-first 50ms --reconnect-longest 1m ' +
-    '--io-timeout 5 --keep-alive 9s --quiesce-time 1m --data-digest --queue-size 64 --timeout 7s --read-only ' +
+    '--io-timeout 5 --keep-alive 9s --quiesce-time 1m --assume-shared-cache --data-digest --queue-size 64 --timeout 7s --read-only ' +
     '--weight h:4420=5 --weight [::1]:4420=1000';
   const ended = world.run(
     'attach',
@@ -139,6 +139,7 @@ test('the options arrive', async () => {
     ioTimeout: 5_000,
     keepAlive: 9_000,
     quiesceTime: 60_000,
+    assumeSharedCache: true,
     dataDigest: true,
     queueSize: 64,
     timeout: 7_000,

@@ -207,7 +207,9 @@ function block(lines: readonly string[]): string[] {
 export function showText(view: DeviceView, statistics: StatisticsView): string[] {
   const live = view.paths.filter((path) => pathRank(path.state) > 0).length;
   const flags = [view.readOnly ? 'read-only' : 'read and write'];
-  if (view.volatileCache) flags.push('volatile write cache');
+  if (view.volatileCache) {
+    flags.push(view.assumeSharedCache ? 'volatile write cache, assumed to be shared' : 'volatile write cache');
+  }
   const waits =
     view.noPathRetry < 0
       ? 'I/O waits for ever while no path lives'

@@ -49,6 +49,11 @@ export interface AttachOptions extends PolicySettings, SecretFiles {
   readonly reconnectLongest?: number;
   /** Bound for a fence by time where the array reports none, milliseconds. */
   readonly quiesceTime?: number;
+  /**
+   * The controllers of the array share or mirror their volatile write cache, so that none takes with it what was
+   * acknowledged, and one flush covers all. No controller says so of itself: it is assumed, and not checked.
+   */
+  readonly assumeSharedCache?: boolean;
   readonly headerDigest?: boolean;
   readonly dataDigest?: boolean;
   readonly queueSize?: number;

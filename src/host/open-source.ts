@@ -62,6 +62,8 @@ export interface OpenSource {
   /** How its paths are used; where there are none, nothing follows from it. */
   readonly policy: LivePolicy;
   readonly claim: IdentityClaim;
+  /** Its paths' controllers are taken to share their volatile cache, because whoever attached it said so. */
+  readonly assumeSharedCache: boolean;
   /** The multipath device behind it, by number; null where there is none. */
   readonly multipath: number | null;
   /** When the kernel device is taken away by force: ends what only the program itself could answer. */
@@ -165,6 +167,7 @@ async function openLocal(
       changes: null,
       target: null,
       claim,
+      assumeSharedCache: false,
       multipath: null,
       abandon: () => {},
     };
@@ -228,7 +231,7 @@ async function openFabric(
       associations,
       witnesses: liveIndexes(attached),
       policy: policy.order,
-      sharedCache: false,
+      sharedCache: options.assumeSharedCache === true,
       gate: ghosts.path,
       reactors: host.reactors.length,
       reactor,
@@ -262,6 +265,7 @@ async function openFabric(
       changes,
       target,
       claim,
+      assumeSharedCache: options.assumeSharedCache === true,
       multipath: device,
       abandon: () => {},
     };

@@ -188,6 +188,7 @@ export class ServedVolume implements Attachment {
       blockBytes: geometry.blockBytes,
       readOnly: geometry.readOnly,
       volatileCache: geometry.volatileCache,
+      assumeSharedCache: source.assumeSharedCache,
       selector: policy.selector,
       minimumRun: policy.minimumRun,
       latencyMemory: policy.latencyMemory,

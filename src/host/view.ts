@@ -149,6 +149,8 @@ export interface DeviceView {
   readonly blockBytes: number;
   readonly readOnly: boolean;
   readonly volatileCache: boolean;
+  /** Its controllers are taken to share that cache: assumed by whoever attached it, not known. */
+  readonly assumeSharedCache: boolean;
   readonly selector: string;
   /** Of `round-robin`; and of `latency`, milliseconds. */
   readonly minimumRun: number;

@@ -310,6 +310,20 @@ describe('a volatile write cache', needs, () => {
       assert.deepEqual(await direct.read(0, 4 * kibi), fresh);
       assert.equal(it.volume.view().counters.errors, 0);
     }));
+
+  it('that the controllers are said to share: no flush fails when one is lost', () =>
+    withScene(scene({ ...cached, attach: { assumeSharedCache: true } }), async (it) => {
+      const direct = await Direct.open(it);
+      await useFirstPath(it);
+      await direct.write(0, fresh);
+      const [, second] = it.volume.view().paths;
+      await it.volume.restorePath(defined(second, 'a path').id);
+      await it.array.fault('closePort', [1]);
+      await it.until(5_000, 'the loss of the path', () => livePorts(it).join() === '1');
+      await direct.flush();
+      const { counters, assumeSharedCache } = it.volume.view();
+      assert.deepEqual([counters.flushes, counters.errors, assumeSharedCache], [1, 0, true]);
+    }));
 });
 
 describe('an array that grants fewer queues than there are reactors', needs, () => {

@@ -62,6 +62,7 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
     blockBytes: 4096,
     readOnly: false,
     volatileCache: false,
+    assumeSharedCache: false,
     selector: 'queue-depth',
     minimumRun: 1,
     latencyMemory: 250,
