@@ -13,8 +13,11 @@ export interface ReactorPlan {
   readonly cpu?: number;
 }
 
-/** How long a reactor may take to come up, and to end once everything on it is closed. Milliseconds. */
-const startTimeout = 10_000;
+/**
+ * How long a reactor may take to come up, and to end once everything on it is closed. Milliseconds. The start loads all of
+ * the program from wherever it lies: that has been seen to take more than 10 s on an emulated machine that was busy besides.
+ */
+const startTimeout = 30_000;
 const endTimeout = 5_000;
 
 /** What a reactor says of itself when it has come up. */
