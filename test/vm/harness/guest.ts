@@ -30,8 +30,8 @@ export const NO_RESULT = 125;
 export interface GuestRun extends GuestOptions {
   /** Called with each line of output as it comes. */
   readonly onLine?: (line: string) => void;
-  /** Called once the program runs. */
-  readonly onBegun?: () => void;
+  /** Ends the guest where it is; the result is TIME_OVER. */
+  readonly signal?: AbortSignal;
 }
 
 export interface GuestResult {
@@ -104,6 +104,7 @@ class LiveRun {
     let bootSeconds = Number.NaN;
     const startedAt = performance.now();
     const bound = new Bound(() => this.#qemu?.kill('SIGKILL'));
+    options.signal?.addEventListener('abort', () => bound.set(0));
 
     const outputPort = await listen(this.#run.output(), (line) => {
       if (output.length < KEPT_CHARACTERS) output += `${line}\n`;
@@ -113,7 +114,6 @@ class LiveRun {
       if (line === 'begun') {
         bootSeconds = (performance.now() - startedAt) / 1000;
         bound.set(options.seconds);
-        options.onBegun?.();
       } else {
         code = Number(/^ended (\d+)$/.exec(line)?.[1] ?? NO_RESULT);
         bound.set(POWER_OFF_SECONDS);

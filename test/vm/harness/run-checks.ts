@@ -12,14 +12,18 @@ export interface ChecksRun extends Omit<GuestOptions, 'program'> {
   readonly checks: readonly [string, ...string[]];
 }
 
+/** The command that runs a program of test/vm/guest/. */
+export function guestProgram(name: string, ...args: string[]): string[] {
+  const file = path.join(import.meta.dirname, '../guest', `${name}.js`);
+  return [process.execPath, '--enable-source-maps', file, ...args];
+}
+
 /** Fails if a check fails, if the program makes none, and if it does not come to its end. */
 export async function runChecks(t: TestContext, options: ChecksRun): Promise<void> {
-  const [name, ...args] = options.checks;
-  const file = path.join(import.meta.dirname, '../guest', `${name}.js`);
   const report = new CheckReport((title, body) => t.test(title, body));
   const result = await runInGuest({
     ...options,
-    program: [process.execPath, '--enable-source-maps', file, ...args],
+    program: guestProgram(...options.checks),
     onLine: (text) => {
       const line = parseCheckLine(text);
       if (line === null) console.log(text);
