@@ -156,13 +156,14 @@ export class CausewayHost implements Host {
     const thread = defined(this.reactors[reactor], 'a reactor');
     const server = await thread.call<number>('queue.serve', { device, plan });
     const quiesce = (): Promise<void> => thread.call('queue.quiesce', server);
+    const fail = (): Promise<void> => thread.call('queue.fail', server);
     const key = `${reactor}/${server}`;
     const early = this.#early.get(key);
     if (early !== undefined) {
       this.#early.delete(key);
-      return { ended: Promise.resolve(early.failure), quiesce };
+      return { ended: Promise.resolve(early.failure), quiesce, fail };
     }
-    return { ended: new Promise((resolve) => this.#queues.set(key, resolve)), quiesce };
+    return { ended: new Promise((resolve) => this.#queues.set(key, resolve)), quiesce, fail };
   }
 
   /** Queue servers that ended before anybody asked. */

@@ -173,6 +173,7 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
       return number;
     },
     'queue.quiesce': async (number: number) => await servers.get(number)?.quiesce(),
+    'queue.fail': async (number: number) => servers.get(number)?.fail?.(),
 
     'generator.run': (order: { device: number; plan: GeneratorPlan }) =>
       runGenerator(io, deviceOf(order.device), order.plan),

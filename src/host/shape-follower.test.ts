@@ -84,7 +84,7 @@ describe('shape follower', () => {
     const one = new Bench();
     for (const reactor of [0, 1]) one.follower.onShape(reactor, shape(32, true), '');
     await one.follower.begin(one.kernel, shape(16));
-    assert.deepEqual(one.orders, ['size 32', 'protect']);
+    assert.deepEqual(one.orders, ['protect', 'size 32']);
     assert.equal(one.changes.length, 2);
   });
 

@@ -129,13 +129,14 @@ export class ShapeFollower {
   }
 
   async #tellKernel({ sizeBytes, readOnly }: Shape): Promise<void> {
-    if (sizeBytes !== this.#known.sizeBytes) {
-      await this.#kernel?.resize(sizeBytes);
-      this.#known = { ...this.#known, sizeBytes };
-    }
+    // First what protects data; a kernel that cannot be told of a size is to know that nevertheless.
     if (readOnly !== this.#known.readOnly) {
       await this.#kernel?.setReadOnly(readOnly);
       this.#known = { ...this.#known, readOnly };
+    }
+    if (sizeBytes !== this.#known.sizeBytes) {
+      await this.#kernel?.resize(sizeBytes);
+      this.#known = { ...this.#known, sizeBytes };
     }
   }
 

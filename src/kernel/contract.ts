@@ -51,7 +51,23 @@ export interface NbdQueuePlan {
   readonly payloadBytes: number;
 }
 
-export type QueuePlan = FuseQueuePlan | NbdQueuePlan;
+export interface UblkQueuePlan {
+  readonly kind: 'ublk';
+  /** The kernel device's name, for messages. */
+  readonly name: string;
+  /** A descriptor of /dev/ublkcN, open until the server has ended. */
+  readonly fd: number;
+  /** The queues that this reactor serves, at least one. */
+  readonly queues: readonly number[];
+  /** Tags of each queue. */
+  readonly depth: number;
+  /** All tags of this reactor; each has a payload. */
+  readonly slots: number;
+  /** The largest read or write; a multiple of the page. */
+  readonly payloadBytes: number;
+}
+
+export type QueuePlan = FuseQueuePlan | NbdQueuePlan | UblkQueuePlan;
 
 /** The reactor side. */
 export interface KernelQueueServer {
@@ -69,6 +85,11 @@ export interface KernelQueueServer {
    */
   quiesce(): Promise<void>;
   /**
+   * Control. From now on every request fails with EIO at once, those that are with the block device included. Only of
+   * kinds whose control side cannot make the kernel do that.
+   */
+  fail?(): void;
+  /**
    * Control. Resolves when the kernel has let go of every queue (the device was taken away or aborted), all requests
    * came back and the memory is given back; with a sentence if the reason is a failure rather than an end.
    */
@@ -81,6 +102,8 @@ export interface ServedQueues {
   readonly ended: Promise<string | null>;
   /** As KernelQueueServer.quiesce. */
   quiesce(): Promise<void>;
+  /** As KernelQueueServer.fail; nothing happens if the kind has no such thing. */
+  fail(): Promise<void>;
 }
 
 /** What the control side borrows from its host. */

@@ -4,8 +4,9 @@ import type { KernelDeviceKind } from './contract.ts';
 import type { KernelDriver } from './driver.ts';
 import { fuseDriver } from './fuse/driver.ts';
 import { nbdDriver } from './nbd/driver.ts';
+import { ublkDriver } from './ublk/driver.ts';
 
-const drivers: readonly KernelDriver[] = [nbdDriver, fuseDriver];
+const drivers: readonly KernelDriver[] = [ublkDriver, nbdDriver, fuseDriver];
 
 /** Null: not built in. */
 export function findDriver(kind: KernelDeviceKind): KernelDriver | null {

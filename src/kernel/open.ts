@@ -149,11 +149,11 @@ async function buildFirst(
     } catch (error) {
       removeLink(record.now.link, record.now.device);
       const mayTryNext = error instanceof CausewayError && error.code === 'kernel-device-unavailable';
-      if (mayTryNext && place + 1 < drivers.length) {
+      if (mayTryNext && !record.isNeeded && place + 1 < drivers.length) {
         notes.push(`no ${driver.kind} device: ${error.message}`);
         continue;
       }
-      record.remove();
+      if (!record.isNeeded) record.remove();
       if (error instanceof CausewayError) throw error;
       const why = error instanceof Error ? error.message : String(error);
       throw new CausewayError('kernel-device-failed', `${options.name}: ${why}`, { cause: error });

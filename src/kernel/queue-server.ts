@@ -4,6 +4,7 @@ import type { UringIo } from '../io/uring/io.ts';
 import type { KernelQueueServer, QueuePlan } from './contract.ts';
 import { FuseQueueServer } from './fuse/server.ts';
 import { NbdQueueServer } from './nbd/server.ts';
+import { UblkQueueServer } from './ublk/server.ts';
 
 /** @throws CausewayError `out-of-memory` */
 export function makeQueueServer(io: UringIo, device: BlockDevice, plan: QueuePlan): KernelQueueServer {
@@ -12,5 +13,7 @@ export function makeQueueServer(io: UringIo, device: BlockDevice, plan: QueuePla
       return new FuseQueueServer(io, device, plan);
     case 'nbd':
       return new NbdQueueServer(io, device, plan);
+    case 'ublk':
+      return new UblkQueueServer(io, device, plan);
   }
 }

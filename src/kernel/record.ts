@@ -112,6 +112,8 @@ export function makeRecord(
 /** The record of a device that this process serves, kept up to date. */
 export class KeptRecord<T extends Traces = Traces> {
   readonly places: Places;
+  /** Something is left that could not be taken away: the record stays, for a later start to clear up by it. */
+  isNeeded = false;
   #record: DeviceRecord;
   readonly #isOfKind: (traces: Traces) => traces is T;
 

@@ -1,6 +1,7 @@
 /** Memory from mmap: what the kernel may write to later. It never moves, unlike memory of the JavaScript engine. */
 import { bind, lastErrno, systemError, viewOf } from './libc.ts';
 
+const PROT_READ = 1;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 0x01;
 const MAP_PRIVATE = 0x02;
@@ -31,8 +32,15 @@ export function fillMemory(to: number, byte: number, length: number): void {
   memsetCall(to, byte, length);
 }
 
-function map(what: string, length: number, flags: number, fd: number, offset: number): number {
-  const address = mmap(null, length, PROT_READ_WRITE, flags, fd, offset);
+function map(
+  what: string,
+  length: number,
+  flags: number,
+  fd: number,
+  offset: number,
+  protection = PROT_READ_WRITE,
+): number {
+  const address = mmap(null, length, protection, flags, fd, offset);
   if (address === -1) throw systemError('out-of-memory', `cannot map ${length} bytes for ${what}`, lastErrno());
   return address;
 }
@@ -49,6 +57,11 @@ export function mapAnonymous(what: string, length: number): number {
 /** Memory shared with whatever stands behind a descriptor (a ring, a device, a file). Returns its address. */
 export function mapShared(what: string, length: number, fd: number, offset: number): number {
   return map(what, length, MAP_SHARED | MAP_POPULATE, fd, offset);
+}
+
+/** As `mapShared`, for what only the other side may write. A view of it must never be written to: that ends the process. */
+export function mapReadOnly(what: string, length: number, fd: number, offset: number): number {
+  return map(what, length, MAP_SHARED | MAP_POPULATE, fd, offset, PROT_READ);
 }
 
 export function unmap(address: number, length: number): void {

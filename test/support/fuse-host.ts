@@ -71,7 +71,10 @@ export class TestReactor {
     const quiesce = async (): Promise<void> => {
       await this.ask({ kind: 'quiesce', name: plan.name }, 'done');
     };
-    return { ended, quiesce };
+    const fail = async (): Promise<void> => {
+      await this.ask({ kind: 'failAll', name: plan.name }, 'done');
+    };
+    return { ended, quiesce, fail };
   }
 
   async stop(): Promise<void> {

@@ -30,6 +30,7 @@ export interface WorkerOptions {
 export type ToWorker =
   | { readonly kind: 'serve'; readonly plan: QueuePlan }
   | { readonly kind: 'quiesce'; readonly name: string }
+  | { readonly kind: 'failAll'; readonly name: string }
   | { readonly kind: 'resize'; readonly sizeBytes: number }
   /** From now on requests are kept and not answered (true), or answered again, the kept ones first (false). */
   | { readonly kind: 'hold'; readonly on: boolean }
@@ -145,6 +146,10 @@ function main(): void {
           .get(message.name)
           ?.quiesce()
           .then(() => say({ kind: 'done' }));
+        return;
+      case 'failAll':
+        servers.get(message.name)?.fail?.();
+        say({ kind: 'done' });
         return;
       case 'resize':
         device.resize(message.sizeBytes);
