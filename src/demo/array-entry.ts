@@ -4,10 +4,12 @@ import { CausewayError } from '../base/errors.ts';
 import { EmbeddedArray } from '../array/array.ts';
 import type { ArrayOptions } from '../array/config.ts';
 import { ArrayFaults } from '../array/faults.ts';
+import { type DhAnswer, DhOrders } from '../host/dh-helper.ts';
 import { runWorker } from '../host/worker-main.ts';
 
-runWorker(({ io }) => {
+runWorker(({ io, emit }) => {
   let array: EmbeddedArray | null = null;
+  const dhOrders = new DhOrders(io, (order) => emit('dh-order', order));
   return {
     'array.start': async (options: ArrayOptions) => {
       array = new EmbeddedArray(io, options);
@@ -18,6 +20,7 @@ runWorker(({ io }) => {
       await array?.close();
       array = null;
     },
+    'dh.answer': async (answer: DhAnswer) => dhOrders.onAnswer(answer),
     'array.stats': async () => defined(array, 'no array').stats,
     'array.fault': async (order: { name: string; args: readonly unknown[] }) => {
       const { faults } = defined(array, 'no array');

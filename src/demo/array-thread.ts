@@ -8,7 +8,9 @@ import { CausewayError } from '../base/errors.ts';
 import type { ArrayOptions as ArrayConfigOptions, DhchapConfig } from '../array/config.ts';
 import type { ArrayStats } from '../array/array.ts';
 import type { GroupName, HashName } from '../fabric/nvme-tcp/auth/names.ts';
+import { answerOrder, type DhOrder } from '../host/dh-helper.ts';
 import { ReactorThread } from '../host/reactor-thread.ts';
+import { fromThread } from '../host/rpc.ts';
 import { readSecretFile } from '../host/secret-files.ts';
 
 /** Hosts that have to authenticate by DH-HMAC-CHAP; no others may connect. */
@@ -126,7 +128,9 @@ export async function startArray(options: ArrayOptions, cpu?: number): Promise<A
     io: { spinMicroseconds: options.spinMicroseconds ?? 0 },
     ...(cpu === undefined ? {} : { cpu }),
   };
-  const thread = await ReactorThread.start(plan, entry, () => {});
+  const thread: ReactorThread = await ReactorThread.start(plan, entry, ({ event, body }) => {
+    if (event === 'dh-order') thread.tell('dh.answer', answerOrder(fromThread<DhOrder>(body)));
+  });
   try {
     const ports = await thread.call<{ host: string; port: number }[]>('array.start', config);
     return new RunningArray(thread, config.subnqn ?? defaultSubsystem, ports);

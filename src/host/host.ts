@@ -7,6 +7,7 @@ import type { QueuePlan, ServedQueues } from '../kernel/contract.ts';
 import type { BridgeMessage } from './bridge-device.ts';
 import type { Discovered } from '../fabric/nvme-tcp/discovery.ts';
 import type { AttachOptions, Attachment, Host } from './contract.ts';
+import { answerOrder, type DhOrder } from './dh-helper.ts';
 import { type DiscoverUrlOptions, discoveredUrl, discoverUrl, isDiscoveryUrl } from './discover.ts';
 import { closeSource, openSource } from './open-source.ts';
 import { type BridgeListener, parseSource, type Source } from './source.ts';
@@ -198,6 +199,9 @@ export class CausewayHost implements Host {
         this.#bridges.get(device)?.(reactor, message);
         return;
       }
+      case 'dh-order':
+        this.reactors[reactor]?.tell('dh.answer', answerOrder(fromThread<DhOrder>(body)));
+        return;
       case 'queue-ended': {
         const { server, failure } = fromThread<{ server: number; failure: string | null }>(body);
         const key = `${reactor}/${server}`;

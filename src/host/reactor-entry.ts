@@ -15,6 +15,7 @@ import { AliasDevice } from './alias-device.ts';
 import { CountedDevice } from './counted-device.ts';
 import { BridgeDevice, type BridgeOptions } from './bridge-device.ts';
 import { Lead, ownLink, portLink, type ReactorPort } from './fabric-link.ts';
+import { type DhAnswer, DhOrders } from './dh-helper.ts';
 import { type GeneratorPlan, runGenerator } from './generator.ts';
 import type { PolicyOrder } from './live-policy.ts';
 import type { Methods } from './rpc.ts';
@@ -45,6 +46,7 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     (event) => emit('volume', event),
     (controller, epoch) => fabric?.isFenced(controller, epoch) === true,
   );
+  const dhOrders = new DhOrders(io, (order) => emit('dh-order', order));
   let lead: VolumeLead | null = null;
   let link: Lead | null = null;
   const servers = new Map<number, KernelQueueServer>();
@@ -81,6 +83,7 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
         volumes,
       );
     },
+    'dh.answer': async (answer: DhAnswer) => dhOrders.onAnswer(answer),
     'fabric.discover': (options: DiscoverOptions) => discover(io, options),
     'volume.attach': (request: AttachRequest) => defined(lead, 'not the lead').attach(request),
     'volume.release': (lease: number) => defined(lead, 'not the lead').release(lease),
