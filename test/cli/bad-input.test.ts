@@ -38,6 +38,11 @@ describe('refused before anything is started', () => {
     [['show', 'nobody-here'], 7, 'no-such-device'],
     [['detach', 'nobody-here'], 7, 'no-such-device'],
     [['path', 'fail', 'nobody-here', '1'], 7, 'no-such-device'],
+    [['array', '--dhchap-host', 'nqn.2026-11.io.causeway:host'], 2, 'invalid-argument'],
+    [['array', '--dhchap-hash', 'sha384'], 2, 'wrong-usage'],
+    [['array', '--dhchap-group', 'modp2048'], 2, 'invalid-argument'],
+    [['gen-dhchap-key', '/proc/no-such-folder/key'], 3, 'file-open'],
+    [['gen-dhchap-key'], 2, 'wrong-usage'],
   ];
   for (const [args, exit, code] of cases) {
     test(`causeway ${args.join(' ')}`, requires('root'), async () => {
@@ -47,6 +52,29 @@ describe('refused before anything is started', () => {
       assert.deepEqual([told.error.code, told.error.exit, json.code], [code, exit, exit]);
     });
   }
+
+  test('a secret that is made, is read by its owner only, and is never shown', requires('root'), async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'causeway-'));
+    const file = path.join(folder, 'secret');
+    const name = freshName();
+    try {
+      const made = await causeway('gen-dhchap-key', file, '--hmac', 'sha384');
+      const secret = fs.readFileSync(file, 'utf8').trim();
+      assert.match(secret, /^DHHC-1:02:[A-Za-z0-9+/=]+:$/);
+      assert.deepEqual([made.code, fs.statSync(file).mode & 0o777], [0, 0o600]);
+      assert(!made.stdout.includes(secret.slice(12, 30)));
+      assertRefused(await causeway('gen-dhchap-key', file), 3, 'file-open', name);
+      fs.chmodSync(file, 0o644);
+      const url = 'nvme+tcp://127.0.0.1:9/nqn.2026-11.io.causeway:array';
+      assertRefused(await attach(name, url, '--dhchap-secret-file', file), 3, 'secret-exposed', name);
+      fs.chmodSync(file, 0o600);
+      fs.writeFileSync(file, secret.replace(/[A-Z]/g, 'B'));
+      const bad = await attach(name, url, '--dhchap-secret-file', file);
+      assertRefused(bad, 2, 'bad-secret', name);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
 
   test('without the right to make devices', requires('root', 'setpriv'), async () => {
     const name = freshName();
