@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it as test } from 'node:test';
+import type { DhchapSecrets } from '../fabric/nvme-tcp/auth/secret.ts';
 import { type TestHost, type TestLoad, type TestVolume, withVolumes } from './with-volumes.test.support.ts';
 
 const mebi = 2 ** 20;
@@ -12,6 +13,10 @@ function controllers(host: TestHost): number {
 async function goesOn(host: TestHost, load: TestLoad, count = 50): Promise<void> {
   const before = load.completed;
   await host.world.run({ until: () => load.completed >= before + count, maxVirtualMs: 30_000 });
+}
+
+function secret(salt: number): { dhchap: DhchapSecrets } {
+  return { dhchap: { host: { transform: 1, key: new Uint8Array(32).fill(salt) }, controller: null } };
 }
 
 async function loaded(host: TestHost, volume: TestVolume): Promise<TestLoad> {
@@ -61,6 +66,16 @@ describe('volumes of one subsystem', () => {
       assert.equal(controllers(host), 4);
       assert.ok(other.associations.every((association) => !one.associations.includes(association)));
       assert.deepEqual(third.associations, one.associations);
+    }));
+
+  test('with other secrets have controllers of their own, and with the same ones do not', () =>
+    withVolumes(3, 1, {}, async (host) => {
+      const one = await host.attach(1, secret(1));
+      const other = await host.attach(2, secret(2));
+      const again = await host.attach(3, secret(1));
+      assert.equal(controllers(host), 4);
+      assert.ok(other.associations.every((association) => !one.associations.includes(association)));
+      assert.deepEqual(again.associations, one.associations);
     }));
 
   test('an attach that fails disturbs nobody and leaves nothing', () =>
