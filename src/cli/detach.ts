@@ -5,7 +5,6 @@ import { CausewayError } from '../base/errors.ts';
 import { formatDuration } from '../base/units.ts';
 import { callControl } from '../host/control-client.ts';
 import { listInstances } from '../host/instances.ts';
-import { clearLeftBehind } from '../host/left-behind.ts';
 import { placesOf } from '../host/runtime-dir.ts';
 import { askHolders, askInstance } from './ask.ts';
 import { isBusyError } from './ending.ts';
@@ -38,6 +37,8 @@ export function addDetach(program: Command, verbs: Verbs): void {
 
 /** One whose process is dead: what it left goes. */
 async function giveUp({ context }: Verbs, name: string, options: Options): Promise<void> {
+  // Rare, and it brings every kind of kernel device along.
+  const { clearLeftBehind } = await import('../host/left-behind.ts');
   const { device, held } = await clearLeftBehind(name, options.force === true);
   if (options.json === true) context.stdout.line(JSON.stringify({ name, device, detached: true }));
   else if (device === null) context.stdout.line(`what ${name} had left is cleared away`);

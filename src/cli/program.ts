@@ -1,20 +1,8 @@
 /** All verbs together, and the way from the words of a command line to an exit code. */
 import { Command, CommanderError } from 'commander';
-import { addArray } from './array.ts';
-import { addAttach } from './attach.ts';
 import { tellParentOfFailure } from './background.ts';
 import { type Context, version } from './context.ts';
-import { addDemo } from './demo.ts';
-import { addDetach } from './detach.ts';
-import { addDiscover } from './discover.ts';
-import { addDoctor } from './doctor.ts';
 import { errorLines, exitCodeOf } from './exit-text.ts';
-import { addGenDhchapKey } from './gen-dhchap-key.ts';
-import { addList } from './list.ts';
-import { addPath } from './path.ts';
-import { addPolicy } from './policy.ts';
-import { addShow } from './show.ts';
-import { addUpgrade } from './upgrade.ts';
 import { usageError, type Verbs } from './verb.ts';
 
 const epilogue = `
@@ -27,7 +15,23 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 typed wrongly, 3 this host lacks something, 4 array not reached,
 5 array refused, 6 in use, 7 not found. Errors go to stderr; with --json as one JSON object.`;
 
-export function buildProgram(verbs: Verbs): Command {
+/** Where each verb is, in the order of the help; loaded when it is asked for. */
+const loaders: Readonly<Record<string, () => Promise<(program: Command, verbs: Verbs) => void>>> = {
+  demo: async () => (await import('./demo.ts')).addDemo,
+  attach: async () => (await import('./attach.ts')).addAttach,
+  detach: async () => (await import('./detach.ts')).addDetach,
+  upgrade: async () => (await import('./upgrade.ts')).addUpgrade,
+  list: async () => (await import('./list.ts')).addList,
+  show: async () => (await import('./show.ts')).addShow,
+  path: async () => (await import('./path.ts')).addPath,
+  policy: async () => (await import('./policy.ts')).addPolicy,
+  discover: async () => (await import('./discover.ts')).addDiscover,
+  array: async () => (await import('./array.ts')).addArray,
+  'gen-dhchap-key': async () => (await import('./gen-dhchap-key.ts')).addGenDhchapKey,
+  doctor: async () => (await import('./doctor.ts')).addDoctor,
+};
+
+async function buildProgram(verbs: Verbs): Promise<Command> {
   const program = new Command('causeway')
     .description('An ordinary /dev block device over many paths to a storage array, driven from user space.')
     .version(version(), '-V, --version')
@@ -43,25 +47,17 @@ export function buildProgram(verbs: Verbs): Command {
       outputError: () => undefined,
     })
     .addHelpText('after', epilogue);
-  addDemo(program, verbs);
-  addAttach(program, verbs);
-  addDetach(program, verbs);
-  addUpgrade(program, verbs);
-  addList(program, verbs);
-  addShow(program, verbs);
-  addPath(program, verbs);
-  addPolicy(program, verbs);
-  addDiscover(program, verbs);
-  addArray(program, verbs);
-  addGenDhchapKey(program, verbs);
-  addDoctor(program, verbs);
+  // One that is known needs no other; else all are needed, for the help and for what may have been meant.
+  const [word = ''] = verbs.args;
+  const wanted = Object.hasOwn(loaders, word) ? loaders[word] : undefined;
+  for (const load of wanted === undefined ? Object.values(loaders) : [wanted]) (await load())(program, verbs);
   return program;
 }
 
 /** Runs one command line, without the program's name. Resolves to the exit code when all is done. Never rejects. */
 export async function run(args: readonly string[], context: Context): Promise<number> {
   let exit = 0;
-  const program = buildProgram({ context, args, setExit: (code) => (exit = code) });
+  const program = await buildProgram({ context, args, setExit: (code) => (exit = code) });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exit;
