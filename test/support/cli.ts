@@ -15,7 +15,12 @@ export interface Ended {
 }
 
 /** No command of these tests takes longer, milliseconds; one that does is killed, and its exit code is null. */
-const patience = 60_000;
+let patience = 60_000;
+
+/** For where everything takes longer, as in a guest. */
+export function setPatience(milliseconds: number): void {
+  patience = milliseconds;
+}
 
 let names = 0;
 /** A name that no other test and no other run uses. */
@@ -116,7 +121,7 @@ function list(directory: string): string[] {
   }
 }
 
-/** Everything of this name that is on the host: files, mounts, loop devices, links. Empty when nothing is left. */
+/** Everything of this name that is on the host: files, mounts, loop and NBD devices, links. Empty when nothing is left. */
 export function traces(name: string): string[] {
   const files = list(runtimeDirectory).filter(
     (file) =>
@@ -129,6 +134,9 @@ export function traces(name: string): string[] {
   const loops = list('/sys/block').filter((block) =>
     read(`/sys/block/${block}/loop/backing_file`).startsWith(`${runtimeDirectory}/${name}.`),
   );
+  const backends = list('/sys/block').filter((block) =>
+    read(`/sys/block/${block}/backend`).startsWith(`causeway:${name}:`),
+  );
   const links = list('/dev/causeway').filter((link) => link === name);
-  return [...files, ...mounts, ...loops, ...links];
+  return [...files, ...mounts, ...loops, ...backends, ...links];
 }

@@ -7,6 +7,7 @@ import { deviceBusy, deviceHolders, realHolders } from '../in-use.ts';
 import { removeLink } from '../link.ts';
 import type { KeptRecord } from '../record.ts';
 import type { NbdTraces } from '../traces.ts';
+import { DeathWatch } from './death-watch.ts';
 import type { NbdSockets } from './sockets.ts';
 import { askHelper } from './work.ts';
 
@@ -15,6 +16,9 @@ const flushMilliseconds = 60_000;
 const changeMilliseconds = 30_000;
 /** Everything that was taken up is with the array: all paths down ends its waiting within 10 s. */
 const quiesceMilliseconds = 15_000;
+
+/** A forced detach ends what waits for a path within 10 s. */
+const answeredMilliseconds = 12_000;
 
 export class NbdDevice implements KernelDevice {
   readonly kind = 'nbd';
@@ -29,7 +33,10 @@ export class NbdDevice implements KernelDevice {
   readonly #host: KernelHost;
   readonly #record: KeptRecord<NbdTraces>;
   readonly #sockets: NbdSockets;
+  readonly #watch: DeathWatch | null;
   #leaving = false;
+  /** The kernel was told of another size, and has not said yet that it knows. */
+  #resizing = false;
 
   constructor(
     host: KernelHost,
@@ -47,6 +54,7 @@ export class NbdDevice implements KernelDevice {
     this.link = linked ? link : null;
     this.notes = linked ? notes : [...notes, `the name ${link} could not be made`];
     this.survives = survives;
+    this.#watch = survives ? null : new DeathWatch(this.path, record.traces.backend);
     this.made = volume;
     const { length } = sockets.served;
     this.transport = length === 1 ? 'NBD' : `NBD over ${length} connections`;
@@ -72,7 +80,9 @@ export class NbdDevice implements KernelDevice {
   }
 
   async resize(sizeBytes: number): Promise<void> {
+    this.#resizing = true;
     await askHelper(this.#host, { kind: 'resize', ...this.#where, sizeBytes }, changeMilliseconds);
+    this.#resizing = false;
     this.#record.update({ volume: { ...this.#record.now.volume, sizeBytes } });
   }
 
@@ -86,7 +96,10 @@ export class NbdDevice implements KernelDevice {
     }
     this.#leaving = true;
     const quiet = Promise.all(this.#sockets.served.map((queues) => queues.quiesce())).then(() => true);
-    if ((await Promise.race([quiet, this.#host.sleep(quiesceMilliseconds)])) === true) return;
+    if ((await Promise.race([quiet, this.#host.sleep(quiesceMilliseconds)])) === true) {
+      this.#record.update({ handedOver: true });
+      return;
+    }
     throw new CausewayError(
       'kernel-device-failed',
       `${this.name}: requests were not answered within ${quiesceMilliseconds / 1000} s`,
@@ -121,19 +134,28 @@ export class NbdDevice implements KernelDevice {
     }
   }
 
+  async #release(milliseconds: number): Promise<void> {
+    await askHelper(this.#host, { kind: 'release', ...this.#where }, milliseconds);
+  }
+
   /**
    * The connections first: whoever in the kernel waits to send over one holds what a disconnect needs, and would hold it
    * for as long as nothing is received here. Without connections the disconnect waits for nobody, and answers all
    * requests, sent, waiting for a connection or not sent yet, with errors.
+   *
+   * Not so while the kernel (from 6.12 on) changes the size: that holds what a disconnect needs until every request is
+   * answered, and without a connection none would be. What waits for a path is being failed meanwhile.
    */
   async #abort(): Promise<void> {
     this.#leaving = true;
+    if (this.#resizing) await this.#release(answeredMilliseconds).catch(() => {});
     this.#sockets.end();
-    await askHelper(this.#host, { kind: 'release', ...this.#where }, drainMilliseconds);
+    await this.#release(drainMilliseconds);
   }
 
   async #finish(): Promise<void> {
     removeLink(this.#record.now.link, this.path);
+    this.#watch?.end();
     if (await drained(this.#host, this.#sockets.served)) {
       this.#sockets.abandon();
       this.#record.remove();

@@ -14,7 +14,7 @@ import type { KernelHost } from '../contract.ts';
 import { drained } from '../drain.ts';
 import type { Cleared, DeviceOptions, KernelDriver } from '../driver.ts';
 import { makeLink } from '../link.ts';
-import { isGone, type ProcessIdentity } from '../process-identity.ts';
+import type { ProcessIdentity } from '../process-identity.ts';
 import type { KeptRecord } from '../record.ts';
 import type { NbdTraces } from '../traces.ts';
 import { serverFlag } from './abi.ts';
@@ -27,9 +27,6 @@ import { askHelper } from './work.ts';
 const connectMilliseconds = 30_000;
 const reconnectMilliseconds = 10_000;
 const releaseMilliseconds = 15_000;
-/** How long the kernel may take to end the last thread of a dead process. */
-const goneMilliseconds = 10_000;
-const goneStep = 5;
 /** How long the kernel may take to see that the dead process's connection has ended; and between two looks. */
 const deadMilliseconds = 10_000;
 const deadStep = 250;
@@ -122,7 +119,7 @@ async function releaseIfThere(host: KernelHost, backend: string): Promise<void> 
  * - Answers that the dead process had sent are still received: the driver reads its end until it finds the end of the
  *   stream, and only then takes the connection for dead and accepts another one. A part of an answer answers nothing.
  * - An answer names the request and how often it was sent. This process answers only what it received over the new
- *   connection, and the old one has nobody at its other end: that is what waiting for the dead process's last thread is for.
+ *   connection, and the old one has nobody at its other end: claim.ts waits until nothing of the dead process is left.
  *
  * What comes again may have been executed before; its outcome is unknown exactly as after a lost path, and the volume's ghost
  * file, which was read before anything is served here, holds its range until the old controllers can not execute it any more.
@@ -137,7 +134,6 @@ async function resume(
   const { backend } = record.traces;
   const { device, volume } = record.now;
   if (device === null || !isOurs(device, backend) || sizeBytesOf(device) === 0) return null;
-  await untilGone(host, earlier);
   const sockets = await reconnect(host, device, backend);
   try {
     await sockets.serve(host, options, firstReactor(options.name, host));
@@ -149,7 +145,7 @@ async function resume(
   }
   // It may have been resized just before the process died.
   record.update({ volume: { ...volume, sizeBytes: sizeBytesOf(device) } });
-  notes.push(`took over from process ${earlier.pid}, which had died`);
+  notes.push(`took over from process ${earlier.pid}`);
   return new NbdDevice(host, record, sockets, makeLink(record.now.link, device), notes);
 }
 
@@ -173,16 +169,6 @@ async function reconnect(host: KernelHost, device: string, backend: string): Pro
     if (host.now() > until) {
       throw new CausewayError('kernel-device-failed', `${device} takes no new connection: the old one does not end`);
     }
-  }
-}
-
-async function untilGone(host: KernelHost, earlier: ProcessIdentity): Promise<void> {
-  const until = host.now() + goneMilliseconds;
-  while (!isGone(earlier)) {
-    if (host.now() > until) {
-      throw new CausewayError('kernel-device-failed', `process ${earlier.pid} was killed but does not end`);
-    }
-    await host.sleep(goneStep);
   }
 }
 

@@ -94,6 +94,22 @@ function openNode(device: string, flags: number): number {
   return made < 0 ? made : openPath(device, flags);
 }
 
+/** The kernel's own time-out, and the largest transfer of its driver before Linux 6.2; later ones take 0 for their own. */
+const usualTimeout = '30000';
+const usualTransfer = '128';
+
+/** What was set stays with the node, and would be found by whoever gets it next. Nothing is under way any more. */
+function putBack(device: string, fd: number): void {
+  if (isBlockReadOnly(fd)) setBlockReadOnly(fd, false);
+  const queue = `/sys/block/${path.basename(device)}/queue`;
+  fs.writeFileSync(`${queue}/io_timeout`, usualTimeout);
+  try {
+    fs.writeFileSync(`${queue}/max_sectors_kb`, '0');
+  } catch {
+    fs.writeFileSync(`${queue}/max_sectors_kb`, usualTransfer);
+  }
+}
+
 /** Opens the device if it is still ours; null if it is not. */
 function withOurs(work: NbdWork, flags: number, act: (fd: number) => HelperAnswer): HelperAnswer | null {
   // Looked at before, so as not to open a stranger's device, and again after: while it is open it stays whose it is.
@@ -117,9 +133,8 @@ function detach(work: NbdWork): HelperAnswer {
     fs.fsyncSync(fd);
     const others = holdersOf(path.basename(work.device)).filter((holder) => holder.pid !== process.pid);
     if (others.length > 0) return { failure: null, device: work.device, held: true };
-    // It would stay with the node, and be found by whoever gets that next.
-    if (isBlockReadOnly(fd)) setBlockReadOnly(fd, false);
     disconnect(work.device);
+    putBack(work.device, fd);
     return { failure: null, device: work.device, held: false };
   });
   return answer ?? notOurs;
@@ -128,9 +143,13 @@ function detach(work: NbdWork): HelperAnswer {
 function release(work: NbdWork): HelperAnswer {
   if (!isOurs(work.device, work.backend)) return notOurs;
   disconnect(work.device);
-  const fd = openNode(work.device, openFlag.readOnly);
-  if (fd >= 0) using(fd, (open) => setBlockReadOnly(open, false));
-  return { failure: null, device: work.device, held: isOurs(work.device, work.backend) };
+  const held = isOurs(work.device, work.backend);
+  // Unless somebody else has set it up already.
+  if (held || readSysfs(work.device, 'pid') === null) {
+    const fd = openNode(work.device, openFlag.readOnly);
+    if (fd >= 0) using(fd, (open) => putBack(work.device, open));
+  }
+  return { failure: null, device: work.device, held };
 }
 
 /** The kernel itself checks that the backend is the one that is named. */

@@ -54,7 +54,7 @@ function isRequest(value: unknown): value is NbdRequest {
 }
 
 /** The helper stands beside this file and has the same ending: sources where node strips types, built code elsewhere. */
-const program = fileURLToPath(
+export const program = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './nbd-helper.ts' : './nbd-helper.js', import.meta.url),
 );
 
