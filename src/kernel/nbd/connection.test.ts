@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import type { BlockDevice, Geometry } from '../../block/device.ts';
 import { MemoryDevice } from '../../block/memory-device.ts';
 import { op, type Request } from '../../block/request.ts';
+import { status } from '../../block/status.ts';
 import type { Io, Socket, SocketOwner } from '../../io/contract.ts';
 import { World } from '../../io/sim/world.ts';
 import { NbdConnection } from './connection.ts';
@@ -86,6 +87,8 @@ class Wrapped implements BlockDevice {
   readonly geometry: Geometry;
   readonly seen: number[] = [];
   flags = 0;
+  /** Says that it can write zeroes, and cannot. */
+  lies = false;
 
   constructor(io: Io, delays: boolean, geometry: Partial<Geometry> = {}) {
     this.#io = io;
@@ -98,6 +101,10 @@ class Wrapped implements BlockDevice {
     this.seen.push(request.op);
     this.flags |= request.flags;
     if (request.op === op.read) assert.ok(request.length <= payloadBytes);
+    if (this.lies && request.op === op.writeZeroes) {
+      request.finish(status.notSupported);
+      return;
+    }
     if (!this.#delays) {
       this.#below.submit(request);
       return;
@@ -175,6 +182,7 @@ interface Trial {
   readonly cuts: readonly number[];
   readonly delays?: boolean;
   readonly geometry?: Partial<Geometry>;
+  readonly lies?: boolean;
   /** Bytes of replies after which the client goes. */
   readonly replyBytes: number;
 }
@@ -190,6 +198,7 @@ async function run(trial: Trial): Promise<Outcome> {
   const io = world.io('server');
   const before = io.memory.takenBytes;
   const device = new Wrapped(io, trial.delays === true, trial.geometry ?? {});
+  device.lies = trial.lies === true;
   let ended = false;
   let failure: string | null = null;
   const connection = new NbdConnection(io, device, { slots: trial.slots, payloadBytes }, (what) => {
@@ -245,11 +254,12 @@ describe('an NBD connection', () => {
         fc.array(fc.nat(), { maxLength: 40 }),
         fc.integer({ min: 1, max: 5 }),
         fc.boolean(),
-        async (seed, drawn, cuts, slots, canWriteZeroes) => {
+        fc.boolean(),
+        async (seed, drawn, cuts, slots, canWriteZeroes, lies) => {
           const asks = asksOf(drawn);
           const replyBytes = asks.reduce((sum, { type, length }) => sum + 16 + (type === 0 ? length : 0), 0);
           const geometry = { canWriteZeroes };
-          const trial = { seed, slots, stream: streamOf(asks), cuts, geometry, replyBytes };
+          const trial = { seed, slots, stream: streamOf(asks), cuts, geometry, lies, replyBytes };
           const { received, failure } = await run(trial);
           assert.equal(failure, null);
           const replies = parseReplies(received, asks);

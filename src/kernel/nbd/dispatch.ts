@@ -40,18 +40,16 @@ export class Dispatcher implements SlotOwner {
   /** Takes up the request that stands in the slot; the data of a write has arrived. */
   start(slot: NbdSlot): void {
     slot.done = 0;
-    if (slot.operation === op.writeZeroes && !this.#device.geometry.canWriteZeroes) {
-      const verdict = this.#zeroes.begin(slot, slot.offset, slot.length);
-      if (verdict !== status.ok) {
-        this.#answer(slot, verdict);
-        return;
-      }
-      this.underWay += 1;
-      this.#zeroes.next(slot, slot.flags & requestFlag.fua);
-      return;
-    }
     this.underWay += 1;
-    this.#submit(slot);
+    if (slot.operation === op.writeZeroes && !this.#device.geometry.canWriteZeroes) this.#writeZeroes(slot);
+    else this.#submit(slot);
+  }
+
+  /** The kernel does not do it itself if we say that we cannot: it fails whoever asked for zeroes. */
+  #writeZeroes(slot: NbdSlot): void {
+    const verdict = this.#zeroes.begin(slot, slot.offset, slot.length);
+    if (verdict === status.ok) this.#zeroes.next(slot, slot.flags & requestFlag.fua);
+    else this.#end(slot, verdict);
   }
 
   #submit(slot: NbdSlot): void {
@@ -66,24 +64,23 @@ export class Dispatcher implements SlotOwner {
 
   /** For the slot: its request came back. */
   onDeviceDone(slot: NbdSlot): void {
-    const outcome = slot.request.status;
-    if (outcome === status.ok) {
-      if (slot.zeroNext < slot.zeroEnd) {
-        this.#zeroes.next(slot, slot.flags & requestFlag.fua);
-        return;
-      }
-      if (slot.zeroEnd === 0 && slot.done < slot.length) {
-        this.#submit(slot);
-        return;
-      }
+    const { request } = slot;
+    if (request.status === status.ok && slot.zeroNext < slot.zeroEnd) {
+      this.#zeroes.next(slot, slot.flags & requestFlag.fua);
+    } else if (request.status === status.ok && slot.zeroEnd === 0 && slot.done < slot.length) {
+      this.#submit(slot);
+    } else if (request.status === status.notSupported && request.op === op.writeZeroes) {
+      // What it stands on cannot do it, which shows only now.
+      this.#writeZeroes(slot);
+    } else {
+      this.#end(slot, request.status);
     }
+  }
+
+  #end(slot: NbdSlot, outcome: Status): void {
     slot.zeroNext = 0;
     slot.zeroEnd = 0;
     this.underWay -= 1;
-    this.#answer(slot, outcome);
-  }
-
-  #answer(slot: NbdSlot, outcome: Status): void {
     const isRead = outcome === status.ok && slot.operation === op.read;
     this.#port.reply(slot, statusError[outcome]!, isRead ? slot.length : 0);
   }

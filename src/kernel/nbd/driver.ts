@@ -93,19 +93,21 @@ async function build(host: KernelHost, options: DeviceOptions, record: NbdRecord
   } catch (error) {
     // The helper may have been ended at any point, so whether there is a device only a look can tell.
     sockets.end();
-    await releaseIfThere(host, record.traces.backend);
+    await releaseIfThere(host, record);
     if (await drained(host, sockets.served)) sockets.abandon();
     throw error;
   }
 }
 
-async function releaseIfThere(host: KernelHost, backend: string): Promise<void> {
+async function releaseIfThere(host: KernelHost, record: NbdRecord): Promise<void> {
+  const { backend } = record.traces;
   const device = findDevice(backend);
   if (device === null) return;
   try {
     await askHelper(host, { kind: 'release', device, backend }, releaseMilliseconds);
   } catch {
-    // What counts is the error that led here; the record has the backend, so the next start finds it.
+    // What counts is the error that led here.
+    record.isNeeded = true;
   }
 }
 

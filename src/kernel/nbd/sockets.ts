@@ -8,6 +8,8 @@ import type { DeviceOptions } from '../driver.ts';
 
 const pageBytes = 4096;
 const mostPayloadBytes = 1024 * 1024;
+/** The largest request and some more: whoever sends one need not wait until we have received a part of it. */
+const bufferBytes = 2 * mostPayloadBytes;
 
 /** @throws CausewayError `invalid-argument` */
 export function payloadBytesFor(options: DeviceOptions): number {
@@ -32,7 +34,7 @@ export class NbdSockets {
   /** @throws CausewayError `kernel-device-unavailable` */
   constructor(count: number) {
     for (let left = count; left > 0; left -= 1) {
-      const pair = makeSocketPair();
+      const pair = makeSocketPair(bufferBytes);
       if (typeof pair === 'number') {
         this.abandon();
         throw systemError('kernel-device-unavailable', 'cannot make a pair of sockets', -pair);
