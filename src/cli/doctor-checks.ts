@@ -15,6 +15,8 @@ export interface HostFacts {
   readonly kernelDevices: readonly {
     readonly kind: string;
     readonly available: boolean;
+    /** The module that attaching would load, and that is all it lacks; null if it is something else. */
+    readonly loadable: string | null;
     /** Why not, or a remark; may be empty. */
     readonly reason: string;
     /** What mends it; may be empty. */
@@ -29,6 +31,8 @@ export interface HostFacts {
   readonly openFilesLimit: number | null;
   /** Names of what dead processes left behind. */
   readonly stale: readonly string[];
+  /** Of these, the devices that wait to be served again, with the node of each: `db (/dev/ublkb0)`. */
+  readonly waiting: readonly string[];
   /** Programs that are of use with devices, and whether they are here. */
   readonly programs: readonly { readonly name: string; readonly found: boolean; readonly debianPackage: string }[];
 }
@@ -99,16 +103,20 @@ function uring({ uring: { refusal, missing } }: HostFacts): Finding {
 }
 
 /** Any one of them is enough: only if there is none is that bad. */
-function kernelDevices({ kernelDevices: kinds }: HostFacts): Finding[] {
-  const taken = kinds.find((kind) => kind.available);
-  return kinds.map(({ kind, available, reason, mend }) => {
+function kernelDevices({ mayMakeDevices, kernelDevices: kinds }: HostFacts): Finding[] {
+  const isUsable = ({ available, loadable }: (typeof kinds)[number]): boolean =>
+    available || (loadable !== null && mayMakeDevices);
+  const taken = kinds.find(isUsable);
+  return kinds.map((device) => {
+    const { kind, available, loadable, reason, mend } = device;
     const check = `kernel device ${kind}`;
-    if (available) {
-      const used = kind === taken?.kind ? 'available; `auto` takes it' : 'available';
-      return good(check, reason === '' ? used : `${used}; ${reason}`);
+    if (isUsable(device)) {
+      const there = available ? 'available' : `the module ${loadable} is loaded when it is wanted`;
+      const used = kind === taken?.kind ? `${there}; \`auto\` takes it` : there;
+      return good(check, reason === '' || !available ? used : `${used}; ${reason}`);
     }
     const verdict: Verdict = taken === undefined ? 'bad' : 'warning';
-    return { check, verdict, message: `not available: ${reason}`, mend: taken === undefined ? mend : '' };
+    return { check, verdict, message: `not available: ${reason}`, mend };
   });
 }
 
@@ -118,7 +126,7 @@ function fuseUring({ fuseUring: { available, note } }: HostFacts): Finding {
   return {
     check,
     verdict: 'warning',
-    message: `${note}; FUSE devices use the classic transport, which is slower`,
+    message: `${note}; FUSE devices use the classic transport, which is slower, also with --fast`,
     mend: '',
   };
 }
@@ -141,7 +149,7 @@ function lockedMemory({ lockedMemoryLimit }: HostFacts): Finding {
 }
 
 function swap({ swaps }: HostFacts): Finding {
-  const ours = swaps.filter((file) => file.startsWith('/dev/loop') || file.startsWith('/dev/causeway/'));
+  const ours = swaps.filter((file) => /^\/dev\/(?:loop|ublkb|nbd|causeway\/)/.test(file));
   if (ours.length > 0) {
     const message = `swap on ${ours.join(', ')}: a device of Causeway must not be swap, its own memory could be in it`;
     return {
@@ -169,8 +177,13 @@ function openFiles({ openFilesLimit }: HostFacts): Finding {
   };
 }
 
-function stale({ stale: names }: HostFacts): Finding {
+function stale({ stale: names, waiting }: HostFacts): Finding {
   if (names.length === 0) return good('left behind', 'nothing');
+  if (waiting.length > 0) {
+    const message = `I/O waits for ${counted(waiting.length, 'device')} whose process died: ${waiting.join(', ')}`;
+    const mend = 'Attach the volume under the same name: I/O goes on. `causeway detach NAME --force` gives it up.';
+    return { check: 'left behind', verdict: 'warning', message, mend };
+  }
   const message = `${counted(names.length, 'instance')} ended without clearing up: ${names.join(', ')}`;
   return {
     check: 'left behind',

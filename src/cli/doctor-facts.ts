@@ -1,7 +1,7 @@
 /** Looks at this host for `causeway doctor`. Changes nothing, and what cannot be read is no error. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { listInstances } from '../host/instances.ts';
+import { type InstanceEntry, listInstances } from '../host/instances.ts';
 import { probeKernelDevices } from '../kernel/probe.ts';
 import { switchUringOn } from '../kernel/fuse/transport.ts';
 import { probeUring } from '../uring/probe.ts';
@@ -54,12 +54,10 @@ function isProgram(name: string): boolean {
   });
 }
 
-/** Names of instances whose process is gone; none where the directory is not ours to read. */
-function staleNames(): string[] {
+/** Instances whose process is gone; none where the directory is not ours to read. */
+function staleInstances(): InstanceEntry[] {
   try {
-    return listInstances()
-      .filter((instance) => !instance.alive)
-      .map((instance) => instance.name);
+    return listInstances().filter((instance) => !instance.alive);
   } catch {
     return [];
   }
@@ -70,6 +68,7 @@ export function lookAround(mayMakeDevices: boolean): HostFacts {
   const kibibytes = numberIn(read('/proc/meminfo'), /^MemAvailable:\s+(\d+) kB/m);
   const uring = probeUring();
   const fuse = switchUringOn(false);
+  const stale = staleInstances();
   const swaps = read('/proc/swaps').split('\n').slice(1);
   return {
     nodeVersion: process.versions.node,
@@ -78,9 +77,10 @@ export function lookAround(mayMakeDevices: boolean): HostFacts {
       refusal: uring.refusal === null ? null : { message: uring.refusal.message, hint: uring.refusal.hint },
       missing: uring.missing,
     },
-    kernelDevices: probeKernelDevices().map(({ kind, available, reason, mend, detail }) => ({
+    kernelDevices: probeKernelDevices().map(({ kind, available, loadable, reason, mend, detail }) => ({
       kind,
       available,
+      loadable,
       reason: [reason, detail].filter((part) => part !== null).join('; '),
       mend: mend ?? '',
     })),
@@ -90,7 +90,8 @@ export function lookAround(mayMakeDevices: boolean): HostFacts {
     lockedMemoryLimit: numberIn(limits, /^Max locked memory\s+(\d+)/m),
     swaps: swaps.map((line) => line.split(/\s/)[0] ?? '').filter((file) => file !== ''),
     openFilesLimit: numberIn(limits, /^Max open files\s+(\d+)/m),
-    stale: staleNames(),
+    stale: stale.map(({ name }) => name),
+    waiting: stale.flatMap(({ name, waiting }) => (waiting === null ? [] : [`${name} (${waiting})`])),
     programs: Object.entries(usefulPrograms).map(([name, debianPackage]) => ({
       name,
       found: isProgram(name),

@@ -264,8 +264,8 @@ const fitHost: HostFacts = {
   mayMakeDevices: true,
   uring: { refusal: null, missing: [] },
   kernelDevices: [
-    { kind: 'ublk', available: false, reason: 'not here', mend: 'modprobe ublk_drv' },
-    { kind: 'fuse', available: true, reason: '', mend: '' },
+    { kind: 'ublk', available: false, loadable: null, reason: 'not here', mend: 'Use another kernel.' },
+    { kind: 'fuse', available: true, loadable: null, reason: '', mend: '' },
   ],
   fuseUring: { available: true, note: '' },
   memoryAvailable: 8 * 1024 ** 3,
@@ -274,6 +274,7 @@ const fitHost: HostFacts = {
   swaps: [],
   openFilesLimit: 20_000,
   stale: [],
+  waiting: [],
   programs: [{ name: 'fio', found: true, debianPackage: 'fio' }],
 };
 
@@ -282,10 +283,27 @@ test('doctor: a host that is fit, with one kind of device missing', () => {
   assert.equal(isFit(findings), true);
   const text = doctorText(findings).join('\n');
   assert.match(text, /^✓ node: Node 20\.19\.0$/m);
-  assert.match(text, /^! kernel device ublk: not available: not here$/m);
+  assert.match(text, /^! kernel device ublk: not available: not here\n +Use another kernel\.$/m);
   assert.match(text, /^✓ kernel device fuse: available; `auto` takes it$/m);
   assert.match(text, /\nA device can be made on this host\.$/);
-  assert.doesNotMatch(text, /modprobe/, 'what is not needed is not to be mended');
+});
+
+test('doctor: a module that is only not loaded is what attaching loads, if it may', () => {
+  const nbd = {
+    kind: 'nbd',
+    available: false,
+    loadable: 'nbd',
+    reason: 'the module nbd is not loaded',
+    mend: 'modprobe nbd',
+  };
+  const facts = { ...fitHost, kernelDevices: [nbd, ...fitHost.kernelDevices.slice(1)] };
+  const text = doctorText(examine(facts)).join('\n');
+  assert.match(text, /^✓ kernel device nbd: the module nbd is loaded when it is wanted; `auto` takes it$/m);
+  assert.match(text, /^✓ kernel device fuse: available$/m);
+  assert.match(
+    doctorText(examine({ ...facts, mayMakeDevices: false })).join('\n'),
+    /! kernel device nbd: .*\n +modprobe nbd/,
+  );
 });
 
 const unfit: [string, Partial<HostFacts>, RegExp][] = [
@@ -299,7 +317,7 @@ const unfit: [string, Partial<HostFacts>, RegExp][] = [
   ['an old io_uring', { uring: { refusal: null, missing: ['sendmsg'] } }, /✗ io_uring: .*lacks sendmsg/],
   [
     'no kernel device at all',
-    { kernelDevices: [{ kind: 'fuse', available: false, reason: 'no module', mend: 'modprobe fuse' }] },
+    { kernelDevices: [{ kind: 'fuse', available: false, loadable: null, reason: 'no module', mend: 'modprobe fuse' }] },
     /✗ kernel device fuse: not available: no module\n +modprobe fuse/,
   ],
 ];
@@ -328,6 +346,11 @@ const warned: [string, Partial<HostFacts>, RegExp][] = [
   ],
   ['few files', { openFilesLimit: 256 }, /! open files: only 256/],
   ['leftovers', { stale: ['a', 'b'] }, /! left behind: 2 instances .*a, b/],
+  [
+    'devices that wait',
+    { stale: ['a'], waiting: ['a (/dev/ublkb0)'] },
+    /! left behind: I\/O waits for 1 device .*ublkb0[^\n]*\n +Attach the volume/,
+  ],
   [
     'programs',
     { programs: [{ name: 'fio', found: false, debianPackage: 'fio' }] },
