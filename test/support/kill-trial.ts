@@ -10,7 +10,11 @@ import { Random } from '../../src/base/random.ts';
 import { defaultPlaces } from '../../src/kernel/places.ts';
 import { isAlive, type ProcessIdentity } from '../../src/kernel/process-identity.ts';
 import { readRecord } from '../../src/kernel/record.ts';
-import { causeway, freshName, type Running, startReady, traces } from './cli.ts';
+import { startArray } from '../../src/demo/array-thread.ts';
+import { callControl } from '../../src/host/control-client.ts';
+import { listInstances } from '../../src/host/instances.ts';
+import { clearLeftBehind } from '../../src/host/left-behind.ts';
+import { freshName, type Running, startReady, traces } from './cli.ts';
 import { attempt, type Outcome } from './commands.ts';
 
 const mebi = 2 ** 20;
@@ -120,12 +124,11 @@ export async function withVerifiedLoad(
 export async function killTrial(trial: KillTrial): Promise<KillReport> {
   const random = new Random(trial.seed);
   const sizeBytes = trial.sizeBytes ?? 64 * mebi;
-  const [array, name] = [freshName(), freshName()];
+  const name = freshName();
   const processes: Running[] = [];
-  const size = ['--port', '0', '--ports', '2', '--size', String(sizeBytes)];
-  const arrayRun = await startReady('array', '--name', array, ...size);
+  const array = await startArray({ ports: 2, sizeBytes });
   const attach = async (): Promise<string> => {
-    const words = [arrayRun.ready.url ?? '', '--name', name, '--kernel-device', trial.kernelDevice];
+    const words = [array.url, '--name', name, '--kernel-device', trial.kernelDevice];
     const { running, ready } = await startReady('attach', ...words, ...(trial.words ?? []));
     processes.push(running);
     return ready.device;
@@ -148,8 +151,8 @@ export async function killTrial(trial: KillTrial): Promise<KillReport> {
       await sleep(trial.between);
     });
     const keeper = keeperOf(name);
-    const detached = await causeway('detach', name);
-    assert.equal(detached.code, 0, detached.stderr);
+    await callControl(name, 'detach', {}, 120_000);
+    assert.equal((await processes.at(-1)?.ended)?.code, 0);
     assert.deepEqual(traces(name), []);
     const size = `/sys/block/${device.slice('/dev/'.length)}/size`;
     assert.ok(!fs.existsSync(size) || Number(fs.readFileSync(size, 'utf8')) === 0, 'an orphan is left');
@@ -162,9 +165,9 @@ export async function killTrial(trial: KillTrial): Promise<KillReport> {
     });
   } finally {
     for (const running of processes) running.kill('SIGKILL');
-    await causeway('detach', name, '--force');
-    arrayRun.running.kill('SIGTERM');
-    await arrayRun.running.ended;
+    await Promise.all(processes.map(({ ended }) => ended));
+    if (listInstances().some((entry) => entry.name === name)) await clearLeftBehind(name, true);
+    await array.stop();
   }
 }
 
