@@ -79,6 +79,8 @@ export class Command implements BufferWaiter, CacheWork, Completer {
   ranges = 0;
   rangeAt = 0;
   deallocates = false;
+  /** Of reservation commands. */
+  cdw10 = 0;
   /** Number of the controller, for the write cache. */
   cacheOwner = 0;
 

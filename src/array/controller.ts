@@ -11,6 +11,7 @@ import { shst, writeCsts } from '../fabric/nvme-tcp/properties.ts';
 import type { Timer } from '../io/contract.ts';
 import { AsyncEvents, eventKind } from './async-events.ts';
 import type { Command } from './command.ts';
+import { ErrorLog } from './health.ts';
 import type { Port } from './port.ts';
 import type { Queue } from './queue.ts';
 import { CacheFlush } from './cache-flush.ts';
@@ -53,6 +54,8 @@ export class Controller {
   readonly changedNamespaces = new Set<number>();
   /** Cross-controller resets that this controller was asked for. */
   readonly resets: CcrEntry[] = [];
+  /** What its error log says. */
+  readonly errors = new ErrorLog();
   admin: Queue | null = null;
   /** I/O queues that have a connection, by qid. */
   readonly #queues = new Map<number, Queue>();

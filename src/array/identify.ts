@@ -27,7 +27,9 @@ import { discoveryNqn } from '../fabric/nvme-tcp/nqn.ts';
 import { zero } from '../fabric/nvme-tcp/wire.ts';
 import type { Controller } from './controller.ts';
 import { offeredEvents } from './features.ts';
+import { mostErrors } from './health.ts';
 import { version } from './property-commands.ts';
+import { rescap } from './reservations.ts';
 import { sc } from './status-codes.ts';
 import type { Volume } from './volume.ts';
 
@@ -119,6 +121,7 @@ function namespace(controller: Controller, volume: Volume, view: DataView, at: n
     ncap: lost ? 0 : volume.blocks,
     nuse: lost ? 0 : volume.blocks,
     nmic: nmicShared,
+    rescap,
     dlfeat: volume.keepsOnDeallocate ? 0 : dlfeat.readsZeroes | dlfeat.writeZeroesDeallocates,
     anagrpid: volume.anagrpid,
     nsattr: volume.readOnly ? nsattrWriteProtected : 0,
@@ -168,7 +171,8 @@ function ioController(controller: Controller): Partial<IdentifyController> {
     cqes: 0x44,
     nn: config.limits.maxNamespaces,
     mnan: config.limits.maxNamespaces,
-    oncs: oncs.datasetManagement | oncs.writeZeroes,
+    oncs: oncs.datasetManagement | oncs.writeZeroes | oncs.reservations,
+    elpe: mostErrors - 1,
     vwc: Number(controller.subsystem.hasWriteCache) | vwcNoBroadcastFlush,
     subnqn: config.subnqn,
     ioccsz: (config.limits.inCapsuleBytes + 64) / 16,

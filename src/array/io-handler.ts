@@ -20,6 +20,7 @@ import {
 } from '../fabric/nvme-tcp/sqe.ts';
 import type { Command } from './command.ts';
 import { checkSgl } from './intake.ts';
+import { acceptReservation, executeReservation, isReservation } from './reservation-commands.ts';
 import type { CommandHandler, Queue } from './queue.ts';
 import { sc } from './status-codes.ts';
 import type { Volume } from './volume.ts';
@@ -60,7 +61,8 @@ export class IoHandler implements CommandHandler {
       opcode !== ioOpcode.write &&
       opcode !== ioOpcode.flush &&
       opcode !== ioOpcode.writeZeroes &&
-      opcode !== ioOpcode.datasetManagement
+      opcode !== ioOpcode.datasetManagement &&
+      !isReservation(opcode)
     ) {
       return opcode === ioOpcode.fabrics ? sc.commandSequenceError : sc.invalidOpcode;
     }
@@ -71,6 +73,10 @@ export class IoHandler implements CommandHandler {
     command.volume = volume;
     command.cacheOwner = controller.cntlid;
     if (opcode === ioOpcode.flush) return sc.success;
+    if (isReservation(opcode)) {
+      const answer = acceptReservation(command, view, at, queue.subsystem.config.limits.mdtsBytes);
+      return answer === sc.success ? checkSgl(queue, view, at, command.dataLength, command.toHost) : answer;
+    }
     if (opcode !== ioOpcode.read && volume.readOnly) return sc.writeProtected;
     if (opcode === ioOpcode.datasetManagement) return this.#acceptRanges(queue, command, view, at);
     return this.#acceptTransfer(queue, command, volume, view, at);
@@ -115,6 +121,17 @@ export class IoHandler implements CommandHandler {
       queue.complete(command, sc.namespaceNotReady);
       return;
     }
+    const { hostid } = queue.controller!.host;
+    if (isReservation(command.opcode)) {
+      queue.complete(command, executeReservation(volume.reservations, hostid, command, queue.memory.view));
+      return;
+    }
+    // Only now, so that a command of a host that lost the reservation meanwhile does nothing any more, however late.
+    if (volume.reservations.conflicts(hostid, command.opcode === ioOpcode.read)) {
+      queue.complete(command, sc.reservationConflict);
+      return;
+    }
+    queue.subsystem.health.note(command);
     switch (command.opcode) {
       case ioOpcode.read:
         command.request.begin(op.read, command.offset, command.length, command.buffer, 0, command);

@@ -6,11 +6,14 @@ import type { GetLogPageCommand } from '../fabric/nvme-tcp/admin-sqe.ts';
 import { type AnaLog, anaLogBytes, writeAnaLog } from '../fabric/nvme-tcp/ana-log.ts';
 import { ccrLogBytes, ccrStatus, writeCcrLog } from '../fabric/nvme-tcp/ccr-log.ts';
 import { adminOpcode, ioOpcode, logPageId, lspAnaRgo, lspCcrRmc, nsidAll } from '../fabric/nvme-tcp/constants.ts';
+import { errorEntryBytes, writeErrorEntry } from '../fabric/nvme-tcp/error-log.ts';
 import { namespaceListBytes, writeChangedNamespaces } from '../fabric/nvme-tcp/namespace-list.ts';
+import { smartLogBytes, writeSmartLog } from '../fabric/nvme-tcp/smart-log.ts';
 import { writeText } from '../fabric/nvme-tcp/wire.ts';
 import { anaStateCode } from './ana.ts';
 import type { Controller } from './controller.ts';
 import { discoveryLog } from './discovery.ts';
+import { mostErrors } from './health.ts';
 import { sc } from './status-codes.ts';
 
 /** What each kind of controller has. */
@@ -57,10 +60,14 @@ function makeLog(controller: Controller, wanted: GetLogPageCommand): DataView | 
       for (const lid of logsOf(controller)) log.setUint32(4 * lid, 1, true);
       return log;
     }
-    case logPageId.errorInformation:
-      return blank(64);
+    case logPageId.errorInformation: {
+      const log = blank(mostErrors * errorEntryBytes);
+      for (const [index, entry] of controller.errors.entries.entries())
+        writeErrorEntry(log, index * errorEntryBytes, entry);
+      return log;
+    }
     case logPageId.smart:
-      return smart(wanted.nsid);
+      return smart(controller, wanted.nsid);
     case logPageId.firmwareSlot: {
       const log = blank(512);
       log.setUint8(0, 1);
@@ -105,11 +112,10 @@ function blank(bytes: number): DataView<ArrayBuffer> {
 }
 
 /** Nothing wears out here: 25 °C, all spare available. */
-function smart(nsid: number): DataView | null {
+function smart({ subsystem, errors }: Controller, nsid: number): DataView | null {
   if (nsid !== 0 && nsid !== nsidAll) return null;
-  const log = blank(512);
-  log.setUint16(1, 298, true);
-  log.setUint8(3, 100);
+  const log = blank(smartLogBytes);
+  writeSmartLog(log, 0, subsystem.health.smartLog(errors.count));
   return log;
 }
 
@@ -133,6 +139,10 @@ function effects(controller: Controller): DataView {
   const io = 1024;
   log.setUint32(io + 4 * ioOpcode.flush, supported, true);
   log.setUint32(io + 4 * ioOpcode.read, supported, true);
+  log.setUint32(io + 4 * ioOpcode.reservationReport, supported, true);
+  log.setUint32(io + 4 * ioOpcode.reservationRegister, supported, true);
+  log.setUint32(io + 4 * ioOpcode.reservationAcquire, supported, true);
+  log.setUint32(io + 4 * ioOpcode.reservationRelease, supported, true);
   for (const opcode of [ioOpcode.write, ioOpcode.writeZeroes, ioOpcode.datasetManagement]) {
     log.setUint32(io + 4 * opcode, changesData, true);
   }

@@ -370,6 +370,7 @@ export class Queue implements ConnectionOwner, CommandOwner {
 
   /** It ends with the status that it has. */
   answer(command: Command): void {
+    if (command.status !== sc.success) this.controller?.errors.add(this.qid, command, command.status);
     const faults = this.port.faults;
     if (faults.active) {
       if (faults.answers.holds) {

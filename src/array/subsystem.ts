@@ -5,6 +5,7 @@ import type { Io } from '../io/contract.ts';
 import { BufferPool } from './buffers.ts';
 import type { ArrayConfig, VolumeConfig } from './config.ts';
 import { Controller, type ControllerKind, type HostName } from './controller.ts';
+import { Health } from './health.ts';
 import type { Port } from './port.ts';
 import { eventKind } from './async-events.ts';
 import { CausewayError } from '../base/errors.ts';
@@ -47,6 +48,8 @@ export class Subsystem {
     authentications: 0,
     authenticationsRefused: 0,
   };
+  /** What its SMART log says. */
+  readonly health = new Health();
   readonly ports: Port[] = [];
   /** By controller id; also those that ended and have commands left that may still execute. */
   readonly controllers = new Map<number, Controller>();

@@ -7,6 +7,7 @@ import { FileDevice } from '../block/file-device.ts';
 import { MemoryDevice } from '../block/memory-device.ts';
 import type { Io } from '../io/contract.ts';
 import { type ArrayConfig, type VolumeConfig, checkVolume } from './config.ts';
+import { Reservations } from './reservations.ts';
 import { type CacheWork, largestCachedBytes, WriteCache } from './write-cache.ts';
 
 export class Volume {
@@ -22,6 +23,7 @@ export class Volume {
   /** Deallocate leaves the data alone. */
   readonly keepsOnDeallocate: boolean;
   readonly cache: WriteCache | null;
+  readonly reservations = new Reservations();
   anagrpid: number;
   readOnly: boolean;
   /** Requests under way in the device. */

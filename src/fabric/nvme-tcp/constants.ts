@@ -59,6 +59,10 @@ export const ioOpcode = {
   read: 0x02,
   writeZeroes: 0x08,
   datasetManagement: 0x09,
+  reservationRegister: 0x0d,
+  reservationReport: 0x0e,
+  reservationAcquire: 0x11,
+  reservationRelease: 0x15,
   cancel: 0x18,
   fabrics: 0x7f,
 } as const;
@@ -181,7 +185,7 @@ export const ctrattTbkas = 0x40;
 /** CMIC. */
 export const cmic = { multiPort: 1, multiController: 2, anaReporting: 8 } as const;
 /** ONCS. */
-export const oncs = { datasetManagement: 4, writeZeroes: 8 } as const;
+export const oncs = { datasetManagement: 4, writeZeroes: 8, reservations: 32 } as const;
 /** VWC: a volatile write cache is present. */
 export const vwcPresent = 1;
 /** ANACAP. */

@@ -38,6 +38,8 @@ export interface IdentifyController {
   readonly acl: number;
   readonly aerl: number;
   readonly lpa: number;
+  /** Entries of the error log, 0's based. */
+  readonly elpe: number;
   /** Granularity of the keep-alive timer, 100 ms; 0 = no keep-alive. */
   readonly kas: number;
   /** Longest ANA transition, seconds. */
@@ -97,6 +99,7 @@ export const controllerFields: Readonly<Record<NumberField, readonly [offset: nu
   acl: [258, 1],
   aerl: [259, 1],
   lpa: [261, 1],
+  elpe: [262, 1],
   kas: [320, 2],
   anatt: [342, 1],
   anacap: [343, 1],
@@ -157,6 +160,7 @@ export function readIdentifyController(view: DataView, at: number): IdentifyCont
     acl: number('acl'),
     aerl: number('aerl'),
     lpa: number('lpa'),
+    elpe: number('elpe'),
     kas: number('kas'),
     anatt: number('anatt'),
     anacap: number('anacap'),
