@@ -131,6 +131,19 @@ const TABLE = {
   ),
   'secret-exposed': row(EXIT.host, 'Keep secrets to yourself: `chmod 600 FILE`.'),
   'nvme-command-failed': row(EXIT.refused, 'Look at the array, which refused a command that it should know.'),
+  'nvme-command-refused': row(
+    EXIT.refused,
+    'Causeway does not send this command for others (docs/cli.md, `nvme`, lists what it sends, and how).',
+  ),
+  'nvme-command-dangerous': row(
+    EXIT.refused,
+    'If you mean it, add --allow-dangerous to `causeway nvme passthru`, or --allow-dangerous-ioctls to `causeway attach`.',
+  ),
+  'nvme-wrong-namespace': row(EXIT.usage, 'Leave the namespace out, or give that of the device.'),
+  'nvme-outcome-unknown': row(
+    EXIT.unreachable,
+    'Look at what it was to change (for reservations: `causeway nvme resv-report NAME`) before you send it again.',
+  ),
   'nvme-not-ready': row(EXIT.unreachable, 'The controller does not become ready: check the health of the array.', true),
   'nvme-no-identifier': row(
     EXIT.refused,
@@ -229,6 +242,10 @@ const TABLE = {
     EXIT.busy,
     'Only a device that outlives a crash can be handed over (`causeway show` says whether it does): detach it and attach ' +
       'it again.',
+  ),
+  'device-not-quiet': row(
+    EXIT.busy,
+    'Unmount it and end the programs that use it, wait until `causeway show NAME` shows no quarantine, and try again.',
   ),
   'control-timeout': row(EXIT.failure, 'Try again; if that does not help, look into the log of the process.'),
   'control-protocol': row(

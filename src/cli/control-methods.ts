@@ -8,6 +8,7 @@ import { isRecord, type Params } from '../host/control-protocol.ts';
 import type { ControlMethods } from '../host/control-server.ts';
 import { type Instance, viewInstance } from './instance.ts';
 import { findPath } from './path-id.ts';
+import { answerAsData, nvmeCommand } from './nvme-command.ts';
 import type { PortBoard } from './port-board.ts';
 
 /** The longest report of one filter of one reactor, characters. */
@@ -77,6 +78,13 @@ export function controlMethods(instance: Instance, version: string, wishes: EndW
     ['path-add', async (params) => ({ path: await device().addPath(textOf(params, 'address')) })],
     ['path-remove', (params) => device().removePath(pathOf(params), { force: params['force'] === true })],
     ['fail-queued', () => device().failQueued()],
+    [
+      'nvme',
+      async (params) => {
+        const allowDangerous = params['allowDangerous'] === true;
+        return answerAsData(await device().nvme(nvmeCommand(params), { allowDangerous }));
+      },
+    ],
     ['array-stats', () => board().array.stats()],
     [
       'array-port',

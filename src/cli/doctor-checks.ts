@@ -22,6 +22,8 @@ export interface HostFacts {
     /** What mends it; may be empty. */
     readonly mend: string;
   }[];
+  /** Why there are no companion nodes; null = there are. */
+  readonly companionProblem: { readonly reason: string; readonly mend: string } | null;
   readonly fuseUring: { readonly available: boolean; readonly note: string };
   /** Bytes; null where the kernel does not say. */
   readonly memoryAvailable: number | null;
@@ -62,6 +64,7 @@ export function examine(facts: HostFacts): Finding[] {
     rights(facts),
     uring(facts),
     ...kernelDevices(facts),
+    companion(facts),
     fuseUring(facts),
     memory(facts),
     lockedMemory(facts),
@@ -118,6 +121,13 @@ function kernelDevices({ mayMakeDevices, kernelDevices: kinds }: HostFacts): Fin
     const verdict: Verdict = taken === undefined ? 'bad' : 'warning';
     return { check, verdict, message: `not available: ${reason}`, mend };
   });
+}
+
+function companion({ companionProblem: problem }: HostFacts): Finding {
+  const check = 'companion node';
+  if (problem === null) return good(check, 'available: NVMe ioctls find /dev/causeway/NAME-nvme');
+  const message = `not available: ${problem.reason}; \`causeway nvme\` does the same without it`;
+  return { check, verdict: 'warning', message, mend: problem.mend };
 }
 
 function fuseUring({ fuseUring: { available, note } }: HostFacts): Finding {

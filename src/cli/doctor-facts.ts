@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type InstanceEntry, listInstances } from '../host/instances.ts';
+import { companionProblem } from '../kernel/cuse/node.ts';
 import { probeKernelDevices } from '../kernel/probe.ts';
 import { switchUringOn } from '../kernel/fuse/transport.ts';
 import { probeUring } from '../uring/probe.ts';
@@ -84,6 +85,7 @@ export function lookAround(mayMakeDevices: boolean): HostFacts {
       reason: [reason, detail].filter((part) => part !== null).join('; '),
       mend: mend ?? '',
     })),
+    companionProblem: companionProblem(),
     fuseUring: { available: fuse.available, note: fuse.note ?? '' },
     memoryAvailable: kibibytes === null ? null : kibibytes * 1024,
     memoryLimit: cgroupLimit(),

@@ -33,6 +33,8 @@ export interface DeviceOptions extends PolicyOptions {
   readonly timeout?: number;
   readonly filter?: readonly FilterSpec[];
   readonly readOnly?: boolean;
+  readonly companion?: boolean;
+  readonly allowDangerousIoctls?: boolean;
   readonly hostNqn?: string;
   readonly hostId?: string;
   readonly dhchapSecretFile?: string;
@@ -52,6 +54,9 @@ export function addDeviceOptions(command: Command): Command {
       'how FUSE requests travel: auto, uring (fastest) or classic',
       oneOf('--transport', ['auto', 'uring', 'classic']),
     );
+  command
+    .option('--no-companion', 'make no node for NVMe ioctls, /dev/causeway/NAME-nvme')
+    .option('--allow-dangerous-ioctls', 'let that node also send commands that disturb others or destroy data');
   return addPolicyOptions(command)
     .option(
       '--io-timeout <time>',
@@ -109,6 +114,9 @@ export function attachOptions(name: string, options: DeviceOptions): AttachOptio
       timeout: options.timeout,
       filters: options.filter,
       readOnly: options.readOnly,
+      // Commander says that a `--no-` option was not given by `true`.
+      companion: options.companion === false ? false : undefined,
+      allowDangerousIoctls: options.allowDangerousIoctls,
       hostNqn: options.hostNqn,
       hostId: options.hostId,
       dhchapSecretFile: options.dhchapSecretFile,

@@ -31,6 +31,11 @@ export class Output {
     this.#stream.write(`${text}\n`);
   }
 
+  /** Bytes as they are. */
+  bytes(data: Uint8Array): void {
+    if (!this.#gone && !this.#stream.writableEnded) this.#stream.write(data);
+  }
+
   /** Lines that a slow reader has missed. */
   get dropped(): number {
     return this.#dropped;

@@ -25,6 +25,7 @@ const loaders: Readonly<Record<string, () => Promise<(program: Command, verbs: V
   show: async () => (await import('./show.ts')).addShow,
   path: async () => (await import('./path.ts')).addPath,
   policy: async () => (await import('./policy.ts')).addPolicy,
+  nvme: async () => (await import('./nvme.ts')).addNvme,
   discover: async () => (await import('./discover.ts')).addDiscover,
   array: async () => (await import('./array.ts')).addArray,
   'gen-dhchap-key': async () => (await import('./gen-dhchap-key.ts')).addGenDhchapKey,

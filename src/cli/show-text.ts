@@ -221,6 +221,7 @@ export function showText(view: DeviceView, statistics: StatisticsView): string[]
       [view.kernelDevice ?? 'none', view.transport, view.link].filter((part) => part !== '').join(', '),
     ),
     fact('on a crash', crashText(view)),
+    fact('companion', view.companion.path === '' ? `none: ${view.companion.reason}` : view.companion.path),
     ...view.notes.map((note) => fact('note', note)),
     fact('volume', [view.identity, view.model.trim(), view.serial.trim()].filter((part) => part !== '').join(', ')),
     fact('blocks', `${view.blockBytes} bytes, ${flags.join(', ')}`),

@@ -267,6 +267,7 @@ const fitHost: HostFacts = {
     { kind: 'ublk', available: false, loadable: null, reason: 'not here', mend: 'Use another kernel.' },
     { kind: 'fuse', available: true, loadable: null, reason: '', mend: '' },
   ],
+  companionProblem: null,
   fuseUring: { available: true, note: '' },
   memoryAvailable: 8 * 1024 ** 3,
   memoryLimit: null,

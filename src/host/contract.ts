@@ -2,6 +2,7 @@
 import type { FilterReport, FilterSpec } from '../filters/spec.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
 import type { Policy } from '../multipath/policy.ts';
+import type { NvmeAnswer, NvmeCommand } from './passthrough.ts';
 import type { SecretFiles } from './secret-files.ts';
 import type { StatisticsView } from './statistics-view.ts';
 import type { DeviceView, HolderView, HostEvent } from './view.ts';
@@ -33,6 +34,10 @@ export interface AttachOptions extends PolicySettings, SecretFiles {
    */
   readonly surviveCrash?: boolean;
   readonly readOnly?: boolean;
+  /** A companion node for the ioctls of NVMe devices, where this host can make one (true). Not with `kernelDevice: 'none'`. */
+  readonly companion?: boolean;
+  /** Through the companion node also commands that disturb others or destroy data. */
+  readonly allowDangerousIoctls?: boolean;
   /** The volume was made just now: nothing that was written to it earlier can still be under way. */
   readonly isNew?: boolean;
   /** Keep-alive timeout of controllers, milliseconds. */
@@ -98,6 +103,11 @@ export interface Attachment {
    * @throws CausewayError `invalid-argument`, `no-such-path`; nothing has changed then
    */
   setPolicy(settings: PolicySettings, consent?: PolicyConsent): Promise<void>;
+  /**
+   * Sends one NVMe command over a path that the policy allows (passthrough.ts says which commands, and how).
+   * @throws CausewayError `no-such-path` if it has none, and those of `Passthrough.run`
+   */
+  nvme(command: NvmeCommand, consent?: { allowDangerous?: boolean }): Promise<NvmeAnswer>;
   /** Ends requests that wait for a path or a fence with an error. */
   failQueued(): Promise<void>;
   /**

@@ -10,8 +10,8 @@
  */
 import { CausewayError, isErrorCode } from '../base/errors.ts';
 
-/** The longest request, bytes: names, numbers and short texts. */
-export const maxRequestBytes = 64 * 1024;
+/** The longest request, bytes: the data of an NVMe command, 1 MiB as base64, with some names and numbers. */
+export const maxRequestBytes = 1536 * 1024;
 /** The longest answer, bytes: the view of a device with 64 paths takes about 40 KiB. */
 export const maxAnswerBytes = 4 * 1024 * 1024;
 

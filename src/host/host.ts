@@ -220,9 +220,11 @@ export class CausewayHost implements Host {
     for (const volume of this.#volumes.values()) {
       if (volume.source.multipath === event.device) volume.onVolumeEvent(reactor, event);
     }
-    if (event.kind !== 'volume-shape') return;
-    for (const [other, thread] of this.reactors.entries()) {
-      if (other !== reactor) thread.tell('volume.told', { device: event.device, shape: event.shape });
+    const others = this.reactors.filter((_thread, other) => other !== reactor);
+    if (event.kind === 'volume-shape') {
+      for (const thread of others) thread.tell('volume.told', { device: event.device, shape: event.shape });
+    } else if (event.kind === 'released') {
+      for (const thread of others) thread.tell('volume.fenced', event);
     }
   }
 

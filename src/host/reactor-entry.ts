@@ -9,15 +9,18 @@ import { FabricReactor } from '../fabric/nvme-tcp/reactor-side.ts';
 import { type FilteredDevice, type FilterSpec, putFilters } from '../filters/spec.ts';
 import { knownStores, type StorePlace } from '../io/uring/store.ts';
 import type { KernelQueueServer, QueuePlan } from '../kernel/contract.ts';
+import { CuseServer } from '../kernel/cuse/server.ts';
 import { makeQueueServer } from '../kernel/queue-server.ts';
 import { DeviceStatistics } from '../multipath/statistics.ts';
 import { AliasDevice } from './alias-device.ts';
+import type { CompanionOrder } from './companion.ts';
 import { CountedDevice } from './counted-device.ts';
 import { BridgeDevice, type BridgeOptions } from './bridge-device.ts';
 import { Lead, ownLink, portLink, type ReactorPort } from './fabric-link.ts';
 import { type DhAnswer, DhOrders } from './dh-helper.ts';
 import { type GeneratorPlan, runGenerator } from './generator.ts';
 import type { PolicyOrder } from './live-policy.ts';
+import { type NvmeCommand, Passthrough } from './passthrough.ts';
 import type { Methods } from './rpc.ts';
 import { type DirectIo, DirectChannel } from './direct-channel.ts';
 import { runVerifier, type VerifierPlan } from './verifier.ts';
@@ -34,12 +37,24 @@ export interface OpenedDevice {
   readonly identity: Identity;
 }
 
+/** A command of somebody else's making for a volume. */
+export interface NvmeOrder {
+  /** As its users see it, and the multipath device behind that. */
+  readonly device: number;
+  readonly multipath: number;
+  readonly command: NvmeCommand;
+  readonly isDangerAllowed: boolean;
+}
+
 function makeMethods({ io, emit }: WorkerContext): Methods {
   const devices = new Map<number, BlockDevice>();
   const channels = new Map<number, DirectChannel>();
   const bridges = new Map<number, BridgeDevice>();
   const filters = new Map<number, FilteredDevice>();
   const gates = new Map<number, Mapping>();
+  /** Both by the device that a volume is served by. */
+  const companions = new Map<number, CuseServer>();
+  const passthroughs = new Map<number, Passthrough>();
   let fabric: FabricReactor | null = null;
   const volumes = new VolumeReactor(
     io,
@@ -57,6 +72,17 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     return { geometry: device.geometry, identity: device.identity };
   };
   const deviceOf = (number: number): BlockDevice => defined(devices.get(number), 'no device of this number');
+  const passthroughOf = (device: number, multipath: number): Passthrough => {
+    const known = passthroughs.get(device);
+    if (known !== undefined) return known;
+    const made = new Passthrough(io, {
+      target: volumes.passthroughTarget(multipath),
+      device: deviceOf(device),
+      controller: (association) => defined(lead, 'not the lead').controller(association),
+    });
+    passthroughs.set(device, made);
+    return made;
+  };
 
   return {
     /** Makes this reactor the lead: number 0. The ports lead to the others, in their order. */
@@ -113,6 +139,22 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
     'volume.told': async (order: { device: number; shape: Shape }) => volumes.told(order.device, order.shape),
     'volume.tell-all': async (device: number) => volumes.tellAll(device),
     'volume.fail-queued': async (device: number) => volumes.volume(device).failQueued(),
+    'volume.nvme': (order: NvmeOrder) =>
+      passthroughOf(order.device, order.multipath).run(order.command, order.isDangerAllowed),
+    'companion.serve': async ({ device, multipath, fd, isDangerAllowed }: CompanionOrder) => {
+      const passthrough = passthroughOf(device, multipath);
+      const server = new CuseServer(io, fd, {
+        nsid: passthrough.nsid,
+        run: (command) => passthrough.run(command, isDangerAllowed),
+      });
+      companions.set(device, server);
+      server.start();
+    },
+    'companion.ended': (device: number) => defined(companions.get(device), 'no companion node').ended,
+    'companion.stop': async (device: number) => {
+      companions.get(device)?.stop();
+      companions.delete(device);
+    },
     'volume.policy': async (order: { device: number; policy: PolicyOrder }) =>
       volumes.setPolicy(order.device, order.policy),
 
@@ -150,6 +192,7 @@ function makeMethods({ io, emit }: WorkerContext): Methods {
       bridges.delete(number);
       filters.delete(number);
       volumes.drop(number);
+      passthroughs.delete(number);
       gates.get(number)?.unmap();
       gates.delete(number);
     },

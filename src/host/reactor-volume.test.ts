@@ -23,8 +23,13 @@ const deviceNumber = 1;
 class ArrayPath extends FakePath {
   readonly instance = { cntlid: 1, ciu: 1, cirn: 1n };
   readonly fenceMs = 30_000;
+  readonly nsid = 1;
 
   suspect(): void {}
+
+  passthrough(): Promise<null> {
+    return Promise.resolve(null);
+  }
 }
 
 class Bench {

@@ -14,6 +14,7 @@ import { access as ana, type Access as AnaAccess, type PathInfo } from '../fabri
 import type { Io } from '../io/contract.ts';
 import type { MultipathDevice } from '../multipath/device.ts';
 import type { Member } from '../multipath/member.ts';
+import type { GhostWrites } from '../multipath/options.ts';
 import { type Access, type PathState, pathStateNames } from '../multipath/state.ts';
 import { DeviceStatistics, pathCounter } from '../multipath/statistics.ts';
 import type { SharedParts } from './ghost-record.ts';
@@ -41,6 +42,8 @@ export class ReactorVolume {
   readonly shared: SharedParts;
   /** Indexes of paths that the administrator took out; a path may come (back) after that. */
   readonly disabled = new Set<number>();
+  /** As the policy says now. */
+  ghostWrites: GhostWrites;
   /** By the path's index, the association that it leads over; null where there is no path. */
   readonly #associations: (number | null)[];
   /** Indexes of paths that are being taken away. */
@@ -61,6 +64,7 @@ export class ReactorVolume {
     this.plan = plan;
     this.device = device;
     this.shared = shared;
+    this.ghostWrites = plan.policy.policy.ghostWrites;
     this.#tell = tell;
     this.#associations = [...plan.associations];
     this.#shape = { sizeBytes: plan.geometry.sizeBytes, readOnly: plan.isProtected };
@@ -181,6 +185,15 @@ export class ReactorVolume {
   tellAll(): void {
     this.#tellShape();
     for (const index of this.#refusals.keys()) this.#tellRefusal(index);
+  }
+
+  /** Paths over which a command can be sent now, the best first, and among equals the one with the least to do. */
+  usablePaths(): VolumePath[] {
+    const members = this.device.paths.members.filter((member) => member !== undefined && member.rank > 0);
+    const order = new Map(members.map((member) => [member?.path, member]));
+    const found = [...this.#paths.keys()].filter((path) => path.open && order.has(path));
+    const rank = (path: VolumePath): number => order.get(path)?.rank ?? 0;
+    return found.toSorted((a, b) => rank(a) - rank(b) || a.inFlight - b.inFlight);
   }
 
   /** Where this path stands among the volume's; -1 if it is none of them. */

@@ -8,12 +8,14 @@ import type { KernelDevice, KernelHost } from '../kernel/contract.ts';
 import type { DeviceHolder } from '../native/holders.ts';
 import { mostQueues, openKernelDevice } from '../kernel/open.ts';
 import { pathLife } from '../multipath/path-life.ts';
+import { Companion } from './companion.ts';
 import type { AttachOptions, Attachment, PolicyConsent, PolicySettings } from './contract.ts';
 import type { CausewayHost } from './host.ts';
 import { fenceViews } from './fence-views.ts';
 import { closeSource, type OpenSource } from './open-source.ts';
 import { momentNow, PathRecords } from './path-records.ts';
 import { parseAddress } from './source.ts';
+import type { NvmeAnswer, NvmeCommand } from './passthrough.ts';
 import { planPayload } from './payload-budget.ts';
 import { bounded } from './reactor-thread.ts';
 import { kernelPlaces } from './runtime-dir.ts';
@@ -54,6 +56,7 @@ export class ServedVolume implements Attachment {
   readonly #readOnly: boolean;
   readonly #follower: ShapeFollower;
   #kernel: KernelDevice | null = null;
+  readonly #companion: Companion;
   #state: DeviceView['state'] = 'attaching';
   #payloadBytes = 0;
   #resolveGone: () => void = () => {};
@@ -70,6 +73,8 @@ export class ServedVolume implements Attachment {
     this.#records = new PathRecords(options.name, source, host.associations, (event) => this.#emit(event));
     const { geometry, multipath, reactors } = source;
     this.#readOnly = multipath === null ? geometry.readOnly : options.readOnly === true;
+    const hasNode = options.kernelDevice !== 'none' && options.companion !== false;
+    this.#companion = new Companion(multipath === null ? 'the volume has no NVMe paths' : hasNode ? '' : 'not wanted');
     this.#follower = new ShapeFollower(reactors, geometry, this.#onFollower, sleep);
   }
 
@@ -109,6 +114,10 @@ export class ServedVolume implements Attachment {
     }
     // A device that was taken over may have been made when the volume was otherwise.
     await this.#follower.begin(this.#kernel, this.#kernel?.made ?? made);
+    if (kind !== 'none' && this.#options.companion !== false && multipath !== null) {
+      const isDangerAllowed = this.#options.allowDangerousIoctls === true;
+      await this.#companion.open(this.name, this.#host.lead, { device, multipath, isDangerAllowed }, sleep);
+    }
     this.#state = 'serving';
     this.#emit({
       event: 'ready',
@@ -180,6 +189,7 @@ export class ServedVolume implements Attachment {
       kernelDevice: this.#kernel?.kind ?? null,
       transport: this.#kernel?.transport ?? '',
       survivesCrash: this.#kernel?.survives ?? false,
+      companion: this.#companion.view,
       notes: [...(this.#kernel?.notes ?? []), ...this.#follower.notes],
       identity: identity.id,
       model: identity.model,
@@ -264,6 +274,13 @@ export class ServedVolume implements Attachment {
       this.#host.callAll('volume.policy', () => ({ device, policy: order })),
     );
     this.#emit({ event: 'note', device: this.name, message: `${this.name}: the policy was changed` });
+  }
+
+  nvme(command: NvmeCommand, consent: { allowDangerous?: boolean } = {}): Promise<NvmeAnswer> {
+    this.#checkHasPaths();
+    const { device, multipath } = this.source;
+    const order = { device, multipath, command, isDangerAllowed: consent.allowDangerous === true };
+    return this.#host.lead.call<NvmeAnswer>('volume.nvme', order);
   }
 
   #checkHasPaths(): void {
@@ -355,6 +372,7 @@ export class ServedVolume implements Attachment {
 
   async #finish(event: HostEvent['event'] = 'detached', message = `${this.name} was detached`): Promise<void> {
     this.#kernel = null;
+    await bounded(this.#companion.close(), drainTimeout, `the companion node of ${this.name} does not end`);
     await bounded(closeSource(this.#host, this.source), drainTimeout, `${this.name} does not come to rest`);
     this.#state = 'failed';
     this.#emit({ event, device: this.name, message });

@@ -5,6 +5,7 @@
 import type { Authenticated } from '../fabric/nvme-tcp/auth/host-side.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { KernelDeviceKind } from '../kernel/contract.ts';
+import type { CompanionView } from './companion.ts';
 import type { PathLife } from '../multipath/path-life.ts';
 import type { GhostWrites } from '../multipath/options.ts';
 import type { PathState } from '../multipath/state.ts';
@@ -142,6 +143,8 @@ export interface DeviceView {
   /** If its process dies, requests wait for the next one instead of failing. */
   readonly survivesCrash: boolean;
   readonly notes: readonly string[];
+  /** The node that takes the ioctls of NVMe devices. */
+  readonly companion: CompanionView;
   readonly identity: string;
   readonly model: string;
   readonly serial: string;

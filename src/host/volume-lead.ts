@@ -272,6 +272,11 @@ export class VolumeLead implements AssociationListener {
     }
   }
 
+  /** The controller of an association that is live; null otherwise. */
+  controller(association: number): Controller | null {
+    return this.#associations.get(association)?.controller ?? null;
+  }
+
   /** Waits until what one association shows is known, and then a little for the others. Returns those of which it is. */
   async #reach(associations: readonly Association[], timeoutMs: number): Promise<readonly Association[]> {
     const enough = this.#io.deferred<void>();

@@ -17,6 +17,7 @@ import type { PathState } from '../multipath/state.ts';
 import { ActivePath } from '../multipath/selectors/active-path.ts';
 import { DeviceStatistics } from '../multipath/statistics.ts';
 import type { SharedParts } from './ghost-record.ts';
+import type { PassthroughTarget } from './passthrough.ts';
 import { ReactorVolume } from './reactor-volume.ts';
 import type { Shape } from './volume-shape.ts';
 
@@ -70,6 +71,8 @@ export type VolumeEvent =
       readonly note: string;
     }
   | { readonly kind: 'path-state'; readonly device: number; readonly index: number; readonly state: PathState }
+  /** Nothing is kept back for that life of a controller any more, and the other reactors do not know it yet. */
+  | { readonly kind: 'released'; readonly device: number; readonly controller: number; readonly epoch: number }
   | { readonly kind: 'fenced'; readonly association: number; readonly epoch: number; readonly how: FenceKind };
 
 /** One path of a device. */
@@ -82,7 +85,7 @@ export interface AddPathOrder extends PathOrder {
   readonly association: number;
 }
 
-export type VolumePath = NativePath & Pick<NvmePath, 'instance' | 'fenceMs' | 'suspect'>;
+export type VolumePath = NativePath & Pick<NvmePath, 'instance' | 'fenceMs' | 'suspect' | 'nsid' | 'passthrough'>;
 
 /** A native path and what was said of it last. */
 export interface KnownPath {
@@ -181,7 +184,9 @@ export class VolumeReactor implements PathListener {
 
   /** Other rules for the use of its paths, from now on. */
   setPolicy(device: number, { policy, weights }: PolicyOrder): void {
-    const { device: multipath } = this.#volume(device);
+    const volume = this.#volume(device);
+    const { device: multipath } = volume;
+    volume.ghostWrites = policy.ghostWrites;
     for (const [index, weight] of weights.entries()) multipath.paths.setWeight(index, weight);
     multipath.setPolicy(policy);
   }
@@ -263,6 +268,24 @@ export class VolumeReactor implements PathListener {
   /** Tells again what the device is and which paths are refused, for who did not listen yet. */
   tellAll(device: number): void {
     this.#volume(device).tellAll();
+  }
+
+  /** What commands of others need to know of a volume (passthrough.ts). */
+  passthroughTarget(device: number): PassthroughTarget {
+    const volume = this.#volume(device);
+    const { device: multipath, shared, plan } = volume;
+    return {
+      nsid: plan.nsid,
+      device: multipath,
+      gate: shared.gate,
+      paths: () => volume.usablePaths(),
+      isFenced: this.#isFenced,
+      countsWrites: () => volume.ghostWrites !== 'none',
+      release: (controller, epoch) => {
+        this.fenced(device, controller, epoch);
+        this.#tell({ kind: 'released', device, controller, epoch });
+      },
+    };
   }
 
   volume(device: number): MultipathDevice {

@@ -32,6 +32,9 @@ export const passage = {
 
 export type Passage = (typeof passage)[keyof typeof passage];
 
+/** The "controller" of entries that hold everything back. A real one's number is not negative; nor is it an earlier program's. */
+export const heldBack = -2;
+
 export function ghostGateBytes(reactors: number): number {
   return quarantineBytes + writeTableBytes(reactors);
 }
@@ -85,6 +88,20 @@ export class GhostGate {
   /** Keeps a range in quarantine that was lost in an earlier life of this program. False if there is no room. */
   keep(start: number, length: number, controller: number, epoch: number, owner: number): boolean {
     return this.#quarantine.put(start, length, controller, epoch, owner);
+  }
+
+  /**
+   * Keeps every write of every reactor back from now on, for a command that changes media nobody knows where. It is quiet if no
+   * write is under way and none may still be executed. By rule 1 none can slip through: the entry stands before it is looked whether any
+   * write is under way, and whoever enters later sees it. Ends with `fenced(heldBack, hold)` on every reactor, also if
+   * it is not quiet, because others may have seen the entry and wait. If the command becomes a ghost itself, `keep` what it may still
+   * change for the life of its controller before that.
+   */
+  holdAll(bytes: number): { hold: number; isQuiet: boolean } {
+    const hold = this.#quarantine.newOwner();
+    const isPut = this.#quarantine.put(0, bytes, heldBack, hold, hold);
+    const isAlone = this.#quarantine.entries().every(({ owner }) => owner === hold);
+    return { hold, isQuiet: isPut && isAlone && this.#writes.ranges().length === 0 };
   }
 
   /** What a program left that was killed: the ranges that ghosts of it may still write to. */

@@ -54,6 +54,7 @@ export function fakeView(name: string, paths: readonly PathView[], changes: Part
     kernelDevice: 'fuse',
     transport: 'FUSE over io_uring',
     survivesCrash: false,
+    companion: { path: '/dev/causeway/demo-nvme', reason: '' },
     notes: [],
     identity: 'nguid.0123456789abcdef0123456789abcdef',
     model: 'Causeway embedded array',
@@ -169,6 +170,10 @@ export class FakeAttachment implements Attachment {
 
   holders(): Promise<readonly HolderView[]> {
     return this.holdersWith?.() ?? Promise.resolve(this.users);
+  }
+
+  nvme(): ReturnType<Attachment['nvme']> {
+    return Promise.reject(new CausewayError('no-path', 'there is no array behind this one'));
   }
 
   filterReports(): ReturnType<Attachment['filterReports']> {

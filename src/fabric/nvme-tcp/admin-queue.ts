@@ -5,15 +5,22 @@
 import { assert, defined } from '../../base/assert.ts';
 import { CausewayError } from '../../base/errors.ts';
 import type { Address, Deferred, Io } from '../../io/contract.ts';
-import { writeAsyncEventRequestSqe } from './admin-sqe.ts';
+import { writeAbortSqe, writeAsyncEventRequestSqe } from './admin-sqe.ts';
 import { type Breakage, breakage } from './breakage.ts';
-import { CommandQueue, type CommandQueueListener, type CommandWriter, neverTimesOut } from './command-queue.ts';
+import {
+  callersOwn,
+  CommandQueue,
+  type CommandQueueListener,
+  type CommandWriter,
+  neverTimesOut,
+} from './command-queue.ts';
 import { type CommandOwner, type CommandSlot, direction, ending } from './command-slot.ts';
 import { connectDataBytes, writeConnectData } from './connect-data.ts';
 import { adminInCapsuleBytes } from './constants.ts';
 import { type ConnectResponse, readConnectResponse, writeConnectSqe } from './fabrics-sqe.ts';
+import { type PassthroughCommand, type PassthroughResult, Passthroughs } from './passthrough.ts';
 import { sc } from './status.ts';
-import { addressText, breakageError, connectError } from './transport-error.ts';
+import { addressText, breakageError, connectError, expectedError } from './transport-error.ts';
 
 /** Where an admin queue tells what happens without being asked. */
 export interface AdminListener {
@@ -61,6 +68,8 @@ interface Pending {
 
 /** Commands at once, asynchronous event requests among them. */
 const adminDepth = 31;
+/** Of callers' own making, of all volumes: keep-alives, events and Aborts find room besides. */
+const mostPassthroughs = 8;
 /** The most data that one admin command brings here; longer logs are read in pieces. Control reads one at a time. */
 export const adminDataBytes = 16 * 1024;
 const purpose = { command: 0 } as const;
@@ -70,6 +79,7 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
   readonly #io: Io;
   readonly #listener: AdminListener;
   readonly #queue: CommandQueue;
+  readonly #passthroughs: Passthroughs;
   readonly #pending: (Pending | null)[] = new Array<Pending | null>(adminDepth).fill(null);
   readonly #buffer: number;
   readonly #address: Address;
@@ -95,6 +105,10 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
       receiveBytes: 2 * adminDataBytes,
       stagingBytes: 16 * 1024,
       segments: 128,
+    });
+    this.#passthroughs = new Passthroughs(io, this.#queue, {
+      callBack: (cid) => void this.#callBack(cid),
+      giveUp: () => this.onQueueTimeout(),
     });
   }
 
@@ -176,6 +190,33 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
     });
   }
 
+  /**
+   * Runs a command of a caller's own making. Resolves also when its connection is lost under it.
+   * @throws CausewayError how the connection ended before it was sent, `too-many-requests`, `out-of-memory`
+   */
+  async passthrough(command: PassthroughCommand, isRepeatable: boolean): Promise<PassthroughResult> {
+    if (this.#passthroughs.underWay >= mostPassthroughs) {
+      throw new CausewayError('too-many-requests', `${mostPassthroughs} commands of others are under way already`);
+    }
+    while (this.alive && !this.#queue.hasRoom) await this.#slotAwaited();
+    this.#mustLive();
+    return await this.#passthroughs.run(command, isRepeatable);
+  }
+
+  /** Commands of callers that the controller may execute although nobody knows their outcome. */
+  get leftBehind(): number {
+    return this.#passthroughs.leftBehind;
+  }
+
+  async #callBack(cid: number): Promise<void> {
+    try {
+      await this.command((view, at, own) => writeAbortSqe(view, at, own, 0, cid));
+    } catch (error) {
+      // The connection was lost, which decides the command too.
+      expectedError(error);
+    }
+  }
+
   /** Arms asynchronous event requests; each is armed again when it was answered. */
   armAsyncEvents(count: number): void {
     for (let i = 0; i < count && this.#queue.hasRoom && this.alive; i += 1) this.#armAsyncEvent();
@@ -206,10 +247,7 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
   }
 
   async #run(write: Writer, dataDirection: number, bytes: number): Promise<AdminResult> {
-    while (this.alive && !this.#queue.hasRoom) {
-      this.#slotFree ??= this.#io.deferred<void>();
-      await this.#slotFree.promise;
-    }
+    while (this.alive && !this.#queue.hasRoom) await this.#slotAwaited();
     this.#mustLive();
     const deferred = this.#io.deferred<AdminResult>();
     // What leaves is short enough for the capsule, always.
@@ -226,6 +264,12 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
     return await deferred.promise;
   }
 
+  /** Resolves when a slot is free, or the queue ended: who waited looks again, and takes it in the same breath. */
+  #slotAwaited(): Promise<void> {
+    this.#slotFree ??= this.#io.deferred<void>();
+    return this.#slotFree.promise;
+  }
+
   #lostError(): CausewayError {
     return this.#error ?? breakageError(breakage.lost, this.#queue.connection, this.#address);
   }
@@ -234,6 +278,7 @@ export class AdminQueue implements CommandQueueListener, CommandWriter, CommandO
 
   writeCommand(view: DataView, at: number, slot: CommandSlot): void {
     if (slot.purpose === neverTimesOut) writeAsyncEventRequestSqe(view, at, slot.cid);
+    else if (slot.purpose === callersOwn) this.#passthroughs.writeCommand(view, at, slot);
     else defined(this.#pending[slot.tag], 'an admin command that nobody wrote').write(view, at, slot.cid);
   }
 

@@ -367,7 +367,7 @@ export class Association {
     await life.allDetached.promise;
     const { controller } = life;
     const lost = controller?.ready ?? null;
-    if (lost === null || controller === null || life.inDoubt === 0) {
+    if (lost === null || controller === null || life.inDoubt + controller.leftBehind === 0) {
       if (this.#closing) await controller?.shutdown();
       else await controller?.abort();
       this.#tellFenced(life.epoch, 'nothing-in-doubt');

@@ -332,7 +332,8 @@ export class CommandQueue implements ConnectionOwner {
 
   /** The controller says that a command succeeded, but did not bring all of its data. */
   #isShort(slot: CommandSlot): boolean {
-    return slot.direction === direction.in && slot.moved < slot.dataBytes && !this.shortData;
+    if (slot.direction !== direction.in || slot.moved === slot.dataBytes) return false;
+    return !this.shortData && slot.purpose !== callersOwn;
   }
 
   #dataIn(place: number, dataBytes: number): void {
@@ -470,7 +471,7 @@ export class CommandQueue implements ConnectionOwner {
     for (let tag = 0; tag < this.#slots.capacity; tag += 1) {
       if (!this.#slots.isTaken(tag)) continue;
       const slot = this.#slots.at(tag);
-      if (slot.purpose === neverTimesOut) continue;
+      if (slot.purpose === neverTimesOut || slot.purpose === callersOwn) continue;
       if (slot.overdueAt === 0) {
         if (now - Math.max(slot.startedAt, this.#judgeFrom) < this.#timeoutMs) continue;
         slot.overdueAt = now;
@@ -490,3 +491,5 @@ export class CommandQueue implements ConnectionOwner {
 
 /** The purpose of commands that the controller answers when it likes: asynchronous event requests. */
 export const neverTimesOut = -1;
+/** The purpose of commands of a caller's own making: who makes them bounds them, and they may bring less than asked for. */
+export const callersOwn = -2;

@@ -49,6 +49,7 @@ import type { Authenticated } from './auth/host-side.ts';
 import type { DhchapSecrets } from './auth/secret.ts';
 import { namespaceListBytes, readChangedNamespaces } from './namespace-list.ts';
 import { type Cap, capCss, property, readCap, readCsts, readyTimeoutMs, shn, writeCc } from './properties.ts';
+import type { PassthroughCommand, PassthroughResult } from './passthrough.ts';
 import { authenticateQueue, needsAuthentication } from './queue-authentication.ts';
 import { addressText, expectedError } from './transport-error.ts';
 
@@ -323,6 +324,16 @@ export class Controller implements AdminListener {
   /** Asks it to abort a command of an I/O queue, as `abortCommand`. */
   abortCommand(qid: number, cid: number): Promise<boolean> {
     return abortCommand(this.#admin, qid, cid);
+  }
+
+  /** As AdminQueue.passthrough. */
+  passthrough(command: PassthroughCommand, isRepeatable: boolean): Promise<PassthroughResult> {
+    return this.#admin.passthrough(command, isRepeatable);
+  }
+
+  /** As AdminQueue.leftBehind. */
+  get leftBehind(): number {
+    return this.#admin.leftBehind;
   }
 
   /** Asks this controller to reset another one. */

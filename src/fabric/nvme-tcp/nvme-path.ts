@@ -1,6 +1,7 @@
 /** One namespace as reached over one queue pair: what the multipath layer of this reactor sends parts to. */
 import type { NativePath, Part, PathLimits } from '../contract.ts';
 import type { ControllerInstance } from './messages.ts';
+import type { PassthroughCommand, PassthroughResult } from './passthrough.ts';
 import type { QueuePair } from './queue-pair.ts';
 
 export class NvmePath implements NativePath {
@@ -77,6 +78,11 @@ export class NvmePath implements NativePath {
 
   detach(part: Part): boolean {
     return this.#queue.detach(part);
+  }
+
+  /** As QueuePair.passthrough. Control. */
+  passthrough(command: PassthroughCommand, isRepeatable: boolean): Promise<PassthroughResult | null> {
+    return this.gone ? Promise.resolve(null) : this.#queue.passthrough(command, isRepeatable);
   }
 
   /** For the queue pair: a command of this path is under way. */

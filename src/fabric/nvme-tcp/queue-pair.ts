@@ -13,7 +13,7 @@ import { type Part, verdict } from '../contract.ts';
 import { receiveBytes } from './auth/messages.ts';
 import type { DhchapSecrets } from './auth/secret.ts';
 import { type Breakage, breakage } from './breakage.ts';
-import { CommandQueue, type CommandQueueListener, type CommandWriter } from './command-queue.ts';
+import { callersOwn, CommandQueue, type CommandQueueListener, type CommandWriter } from './command-queue.ts';
 import { type CommandOwner, type CommandSlot, direction, ending } from './command-slot.ts';
 import type { Connection } from './connection.ts';
 import { connectDataBytes, writeConnectData } from './connect-data.ts';
@@ -21,6 +21,7 @@ import { cattrNoFlowControl, type ConnectResponse, readConnectResponse, writeCon
 import type { ControllerInstance } from './messages.ts';
 import type { NvmePath } from './nvme-path.ts';
 import { writePartCommand } from './part-command.ts';
+import { type PassthroughCommand, type PassthroughResult, Passthroughs } from './passthrough.ts';
 import { authenticateQueue, needsAuthentication } from './queue-authentication.ts';
 import { QueueChannel } from './queue-channel.ts';
 import { RoomLine } from './room-line.ts';
@@ -92,6 +93,9 @@ export function abortGrace(timeoutMs: number): number {
   return Math.min(timeoutMs * gracePart, longestGraceMs);
 }
 
+/** How long a command of a caller's own waits for a slot, milliseconds. */
+const longestRoomMs = 5_000;
+
 const purpose = { part: 0, connect: 1, authentication: 2 } as const;
 
 export class QueuePair implements CommandQueueListener, CommandWriter, CommandOwner, Task {
@@ -99,8 +103,6 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   open = false;
   /** The life of the controller that it was last opened for. */
   epoch = 0;
-  /** Parts that ended with `mayStillExecute` since it was last opened. */
-  inDoubt = 0;
   /** Why it was not authenticated, when it was last opened; null: that did not fail. */
   refusal: CausewayError | null = null;
 
@@ -108,6 +110,9 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
   readonly #listener: QueuePairListener;
   readonly #queue: CommandQueue;
   readonly #channel: QueueChannel;
+  readonly #passthroughs: Passthroughs;
+  /** Parts that ended with `mayStillExecute` since it was last opened. */
+  #doubtedParts = 0;
   readonly #parts: (Part | null)[];
   /** By slot, as `#parts`. */
   readonly #pathOf: (NvmePath | null)[];
@@ -137,6 +142,15 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
       shortData: false,
     });
     this.#channel = new QueueChannel(io, this.#queue, this.#control, purpose.authentication);
+    this.#passthroughs = new Passthroughs(io, this.#queue, {
+      callBack: (cid) => listener.onCommandOverdue(this, cid),
+      giveUp: () => listener.onQueueTimeout(this),
+    });
+  }
+
+  /** Commands that the controller may still execute after the loss of this queue, since it was last opened. */
+  get inDoubt(): number {
+    return this.#doubtedParts + this.#passthroughs.inDoubt;
   }
 
   get hasRoom(): boolean {
@@ -188,7 +202,8 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     assert(this.detached, 'a queue pair is opened twice');
     this.#target = target;
     this.epoch = target.epoch;
-    this.inDoubt = 0;
+    this.#doubtedParts = 0;
+    this.#passthroughs.inDoubt = 0;
     this.refusal = null;
     this.#queue.shortData = true;
     this.#inCapsuleBytes = target.inCapsuleBytes;
@@ -251,6 +266,18 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     this.#queue.send(slot);
   }
 
+  /**
+   * Runs a command of a caller's own making. Resolves also when the connection is lost under it; null if it could not be
+   * sent for want of room or of a connection. @throws CausewayError `out-of-memory`
+   */
+  async passthrough(command: PassthroughCommand, isRepeatable: boolean): Promise<PassthroughResult | null> {
+    const until = this.#io.clock.now() + longestRoomMs;
+    // Control, and one at a time: it stands in no line, and takes the first slot that it sees free.
+    const { epoch } = this;
+    while (this.open && !this.#queue.hasRoom && this.#io.clock.now() < until) await this.#io.sleep(1);
+    return this.hasRoom && this.epoch === epoch ? await this.#passthroughs.run(command, isRepeatable) : null;
+  }
+
   /** The user of a path finds that nothing comes back over it. Control. */
   suspect(): void {
     if (this.open) this.#listener.onQueueSuspected(this);
@@ -277,6 +304,10 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
       this.#channel.writeCommand(view, at, slot);
       return;
     }
+    if (slot.purpose === callersOwn) {
+      this.#passthroughs.writeCommand(view, at, slot);
+      return;
+    }
     const part = defined(this.#parts[slot.tag], 'a command without a part');
     writePartCommand(view, at, slot, part, defined(this.#pathOf[slot.tag], 'a command without a path'));
   }
@@ -300,7 +331,7 @@ export class QueuePair implements CommandQueueListener, CommandWriter, CommandOw
     let known = verdictOf(code, slot.doNotRetry && code !== outcome.calledBack);
     if (known !== verdict.ok) {
       if (part.op === op.read || part.op === op.flush) known &= harmless;
-      if ((known & verdict.mayStillExecute) !== 0) this.inDoubt += 1;
+      if ((known & verdict.mayStillExecute) !== 0) this.#doubtedParts += 1;
       if (code >= sc.anaPersistentLoss && code <= sc.anaTransition) this.#doubtAccess();
       part.retryDelay = this.#retryDelays[slot.retryDelayIndex]!;
     }
