@@ -24,6 +24,17 @@ const SOURCES = ['src', 'test', 'bench', 'examples', 'sim', 'scripts', 'tsconfig
 /** Programs that a purpose needs beyond Node and the kernel, with the Debian package of each. */
 const FIO = ['fio', 'fio'];
 const MODPROBE = ['modprobe', 'kmod'];
+/** For guests with Debian's kernels, which run only where these can be fetched and node runs on x86. */
+const GUESTS = [
+  ['qemu-system-x86_64', 'qemu-system-x86'],
+  ['busybox', 'busybox-static'],
+  ['cpio', 'cpio'],
+  ['xz', 'xz-utils'],
+  ['depmod', 'kmod'],
+  ['setpriv', 'util-linux'],
+  ['setsid', 'util-linux'],
+  ['nvme', 'nvme-cli'],
+];
 const PROGRAMS = {
   demo: [],
   test: [
@@ -35,17 +46,10 @@ const PROGRAMS = {
     ['mkfs.xfs', 'xfsprogs'],
     ['blkdiscard', 'util-linux'],
     ['fstrim', 'util-linux'],
-    ['nvme', 'nvme-cli'],
-    // For test/vm/, which runs only where Debian's kernels can be fetched and node runs on x86.
-    ['qemu-system-x86_64', 'qemu-system-x86'],
-    ['busybox', 'busybox-static'],
-    ['cpio', 'cpio'],
-    ['xz', 'xz-utils'],
-    ['depmod', 'kmod'],
-    ['setpriv', 'util-linux'],
-    ['setsid', 'util-linux'],
+    ['sfdisk', 'fdisk'],
+    ...GUESTS,
   ],
-  bench: [FIO, MODPROBE, ['qemu-storage-daemon', 'qemu-system-common']],
+  bench: [FIO, MODPROBE, ['qemu-storage-daemon', 'qemu-system-common'], ['qemu-nbd', 'qemu-utils'], ...GUESTS],
 };
 
 /** Kernel modules that tests and benchmarks need, with what is there once they are loaded. */
