@@ -1,5 +1,6 @@
 /** What one seed stands for: the array, the host, the load and the weather. Plain data, drawn before anything runs. */
 import { Random } from '../src/base/random.ts';
+import type { GroupName } from '../src/fabric/nvme-tcp/auth/names.ts';
 import { type GhostWrites, ghostWrites } from '../src/multipath/options.ts';
 import { type Policy, policyOf } from '../src/multipath/policy.ts';
 import { selectorNames } from '../src/multipath/selector.ts';
@@ -65,6 +66,8 @@ export interface GhostPlan {
 export interface Scenario {
   readonly seed: number;
   readonly ports: number;
+  /** Host and array prove themselves to each other on every connection: with this group. Null: they do not have to. */
+  readonly authentication: GroupName | null;
   readonly ghosts: readonly GhostPlan[];
   /** Writes are lost again and again, and every port makes ghosts of them. */
   readonly ghostSeason: boolean;
@@ -193,6 +196,8 @@ function inSeason(random: Random, { array, host, load }: Base): Base {
   };
 }
 
+/** One run in so many authenticates. */
+const authenticationOdds = 8;
 /** One run in so many is a ghost season. */
 const seasonOdds = 8;
 
@@ -222,8 +227,10 @@ export function drawScenario(seed: number): Scenario {
     volatileCache: array.volatileCache && !host.sharedCache,
     ghostSeason,
   });
+  const secrecy = random(10);
+  const authentication = secrecy.below(authenticationOdds) === 0 ? pick(secrecy, ['null', 'ffdhe2048'] as const) : null;
   const ghosts = drawGhosts(random(6), ports, array, host, ghostSeason);
-  return { seed, ports, ghosts, ghostSeason, array, host, load, spared, duration, weather };
+  return { seed, ports, authentication, ghosts, ghostSeason, array, host, load, spared, duration, weather };
 }
 
 function text(plan: object): string {

@@ -4,6 +4,7 @@ import type { VolumeConfig } from '../src/array/config.ts';
 import type { ArrayFaults } from '../src/array/faults.ts';
 import { Port } from '../src/array/port.ts';
 import type { Random } from '../src/base/random.ts';
+import type { DhchapSecrets } from '../src/fabric/nvme-tcp/auth/secret.ts';
 import type { Connection } from '../src/fabric/nvme-tcp/connection.ts';
 import { writeR2t } from '../src/fabric/nvme-tcp/pdu.ts';
 import type { Address, Deferred, Io } from '../src/io/contract.ts';
@@ -13,6 +14,12 @@ import { replace } from './replace.ts';
 import type { Scenario } from './scenario.ts';
 
 export const subnqn = 'nqn.2026-11.io.causeway:array';
+export const hostnqn = 'nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555';
+/** Of host and array, where they have to prove themselves. */
+export const secrets: DhchapSecrets = {
+  host: { transform: 1, key: new Uint8Array(32).fill(1) },
+  controller: { transform: 2, key: new Uint8Array(48).fill(2) },
+};
 const arrayBytes = 48 * 2 ** 20;
 const r2tBytes = 24;
 /** No host numbers its commands like this. */
@@ -101,13 +108,14 @@ export class SimArray {
   }
 
   #make(): EmbeddedArray {
-    const { array, ports } = this.#scenario;
+    const { array, ports, authentication: group } = this.#scenario;
     const { mdtsBytes, inCapsuleBytes, maxQueueEntries, maxr2t, r2tBytes: grain } = array;
     portsByArray.set(this.io, this.#ports);
     return new EmbeddedArray(this.io, {
       subnqn,
       ports: Array.from({ length: ports }, (_unused, index) => ({ address: portAddress(index + 1) })),
       volumes: [this.volume],
+      dhchap: group === null ? null : { hosts: [{ hostnqn, secrets }], hash: 'sha256', group, discovery: false },
       cqt: array.cqt,
       ccrl: array.ccrl,
       kas: array.kas,

@@ -28,9 +28,8 @@ import { statisticsBytes } from '../src/multipath/statistics.ts';
 import { Courier, ownPost } from './courier.ts';
 import type { GhostStore } from './ghost-store.ts';
 import type { Scenario } from './scenario.ts';
-import { portAddress, subnqn } from './sim-array.ts';
+import { hostnqn, portAddress, secrets, subnqn } from './sim-array.ts';
 
-const hostnqn = 'nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555';
 const hostid = '11111111222233334444555555555555';
 const reactorBytes = 24 * 2 ** 20;
 const deviceNumber = 1;
@@ -205,7 +204,18 @@ export class SimHost {
       this.#place.scenario.host;
     const times = { katoMs, ioTimeoutMs, adminTimeoutMs, userTimeoutMs, handshakeMs, quiesceMs };
     const reconnects = { reconnectFirstMs: 100, reconnectLongestMs: 1000 };
-    return { ...times, ...reconnects, address: portAddress(port), subnqn, hostnqn, hostid, digests, queueDepth };
+    const dhchap = this.#place.scenario.authentication === null ? null : secrets;
+    return {
+      ...times,
+      ...reconnects,
+      dhchap,
+      address: portAddress(port),
+      subnqn,
+      hostnqn,
+      hostid,
+      digests,
+      queueDepth,
+    };
   }
 
   /** The path over a port of the array, if there is one now. */

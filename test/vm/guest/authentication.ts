@@ -14,11 +14,13 @@ import { type CausewayHost, startHost } from '../../../src/host/host.ts';
 import type { VerifierResult } from '../../../src/host/verifier.ts';
 import { attempt, type Outcome, run, shell } from '../../support/commands.ts';
 import { check } from '../harness/check.ts';
+import { KernelTarget } from '../harness/nvmet.ts';
 
 const config = '/sys/kernel/config/nvmet';
 const subnqn = 'nqn.2026-11.io.causeway:nvmet';
 const hostnqn = 'nqn.2014-08.org.nvmexpress:uuid:5c9e1c0e-2222-4f3a-9f0c-0123456789ab';
 const hostid = '5c9e1c0e-2222-4f3a-9f0c-0123456789ab';
+const target = `hosts/${hostnqn}`;
 const folder = fs.mkdtempSync('/tmp/causeway-auth-');
 const groups: readonly GroupName[] = ['null', 'ffdhe2048', 'ffdhe8192'];
 /** JavaScript is slow in here. */
@@ -39,18 +41,15 @@ function textOf(file: string): string {
   return fs.readFileSync(file, 'utf8');
 }
 
-/** Linux's target with one namespace, for one host, on port 4420. */
+/** Linux's target, for one host only. */
 async function startTarget(): Promise<void> {
-  await run('modprobe', '-a', 'nvmet-tcp', 'brd', 'nvme-tcp');
+  const kernelTarget = await KernelTarget.start([4420]);
+  await kernelTarget.addSubsystem(subnqn, { bytes: 32 * 2 ** 20 });
   const subsystem = `subsystems/${subnqn}`;
-  for (const made of ['hosts/' + hostnqn, subsystem, `${subsystem}/namespaces/1`, 'ports/1']) {
-    fs.mkdirSync(path.join(config, made));
-  }
+  fs.mkdirSync(path.join(config, target));
   write(subsystem, { attr_allow_any_host: '0' });
-  write(`${subsystem}/namespaces/1`, { device_path: '/dev/ram0', enable: '1' });
-  fs.symlinkSync(path.join(config, 'hosts', hostnqn), path.join(config, subsystem, 'allowed_hosts', hostnqn));
-  write('ports/1', { addr_adrfam: 'ipv4', addr_trtype: 'tcp', addr_traddr: '127.0.0.1', addr_trsvcid: '4420' });
-  fs.symlinkSync(path.join(config, subsystem), path.join(config, 'ports/1/subsystems', subnqn));
+  fs.symlinkSync(path.join(config, target), path.join(config, subsystem, 'allowed_hosts', hostnqn));
+  await run('modprobe', 'nvme-tcp');
 }
 
 /** Writes and reads on every reactor, so on every queue. */
@@ -93,7 +92,6 @@ const hostKey = await secret('host', 1);
 const ctrlKey = await secret('ctrl', 3);
 const otherKey = await secret('other', 2);
 const host = await startHost({ reactors: 2 });
-const target = `hosts/${hostnqn}`;
 write(target, { dhchap_key: textOf(hostKey) });
 
 for (const hash of hashNames) {
