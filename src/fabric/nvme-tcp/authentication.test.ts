@@ -4,7 +4,9 @@ import { describe, test } from 'node:test';
 import type { ArrayOptions } from '../../array/config.ts';
 import { op } from '../../block/request.ts';
 import type { ErrorCode } from '../../base/errors.ts';
+import { replace } from '../../../sim/replace.ts';
 import { verdict } from '../contract.ts';
+import { ControllerSide } from './auth/controller-side.ts';
 import { type GroupName, groupNames, type HashName, hashNames } from './auth/names.ts';
 import type { DhchapKey, DhchapSecrets } from './auth/secret.ts';
 import { discover } from './discovery.ts';
@@ -190,6 +192,40 @@ describe('who is refused', () => {
       assert.equal(association.ready?.authenticated, null);
       await assertUsable(fabric);
     });
+  });
+
+  test('and hears so, whether the array says why or ends the connection in place of it', async () => {
+    // As Linux's target does, whose fatal error overtakes its answer.
+    for (const [secrets, code] of [
+      [{ host: key(9), controller: null }, 'nvme-authentication-refused'],
+      [{ host: key(1), controller: key(9) }, 'nvme-controller-not-authentic'],
+    ] as const) {
+      await withFabric(16, 1, array(mutual), async (fabric) => {
+        const cut = (): void => fabric.array.faults.cutPort(1);
+        const restore = [
+          replace(ControllerSide.prototype, 'next', (next) => {
+            return function fetched(this: ControllerSide, result) {
+              if (this.step === 'failure') cut();
+              return next.call(this, result);
+            };
+          }),
+          replace(ControllerSide.prototype, 'onSent', (onSent) => {
+            return function sent(this: ControllerSide, bytes) {
+              const work = onSent.call(this, bytes);
+              if (this.step === 'refused') cut();
+              return work;
+            };
+          }),
+        ];
+        try {
+          const association = fabric.add(1, { dhchap: secrets });
+          const error = await fabric.world.drive(association.attempted);
+          assert.equal(error?.code, code, error?.message);
+        } finally {
+          for (const undo of restore) undo();
+        }
+      });
+    }
   });
 
   test('a host that is refused does not come back faster than its longest wait', async () => {

@@ -46,6 +46,7 @@ import {
   readIdentifyControllerNvm,
 } from './identify-controller.ts';
 import type { Authenticated } from './auth/host-side.ts';
+import type { ConnectResponse } from './fabrics-sqe.ts';
 import type { DhchapSecrets } from './auth/secret.ts';
 import { namespaceListBytes, readChangedNamespaces } from './namespace-list.ts';
 import { type Cap, capCss, property, readCap, readCsts, readyTimeoutMs, shn, writeCc } from './properties.ts';
@@ -126,8 +127,8 @@ export class Controller implements AdminListener {
   #ended = false;
   #ending: Promise<void> | null = null;
   #lostTold = false;
-  /** Why it could not be authenticated: what ends its connection then is not the reason. */
-  #refusal: CausewayError | null = null;
+  /** A connection that ends meanwhile may be a refusal: `start` says how it is meant. */
+  #isAuthenticating = false;
 
   constructor(io: Io, listener: ControllerListener, options: ControllerOptions) {
     this.#io = io;
@@ -161,13 +162,7 @@ export class Controller implements AdminListener {
     await this.#admin.open();
     const response = await this.#admin.connect({ ...options, cntlid: cntlidDynamic });
     const { cntlid } = response;
-    // What a discovery service says is proved by whoever is found by it.
-    const isNeeded = options.ioQueues === 0 ? response.authenticationRequired : needsAuthentication(response, options);
-    const authenticated = isNeeded
-      ? await authenticateQueue(this.#io, adminChannel(this.#admin), response, options, (error) => {
-          this.#refusal = error;
-        })
-      : null;
+    const authenticated = await this.#authenticate(response);
     const caps = await propertyGet(this.#admin, property.cap);
     const cap = readCap(caps.low, caps.high);
     await this.#enable(cap);
@@ -195,6 +190,20 @@ export class Controller implements AdminListener {
     };
     this.#ready = ready;
     return ready;
+  }
+
+  /** Null: nobody asks for it. */
+  async #authenticate(response: ConnectResponse): Promise<Authenticated | null> {
+    const { options } = this;
+    // What a discovery service says is proved by whoever is found by it.
+    const isNeeded = options.ioQueues === 0 ? response.authenticationRequired : needsAuthentication(response, options);
+    if (!isNeeded) return null;
+    this.#isAuthenticating = true;
+    try {
+      return await authenticateQueue(this.#io, adminChannel(this.#admin), response, options);
+    } finally {
+      this.#isAuthenticating = false;
+    }
   }
 
   async #enable(cap: Cap): Promise<void> {
@@ -414,9 +423,9 @@ export class Controller implements AdminListener {
   }
 
   #lost(error: CausewayError): void {
-    if (this.#lostTold || this.#ended) return;
+    if (this.#lostTold || this.#ended || this.#isAuthenticating) return;
     this.#lostTold = true;
-    this.#listener.onControllerLost(this.#refusal ?? error);
+    this.#listener.onControllerLost(error);
   }
 }
 

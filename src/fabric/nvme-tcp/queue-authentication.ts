@@ -52,7 +52,7 @@ export async function authenticateQueue(
   channel: AuthenticationChannel,
   response: ConnectResponse,
   target: AuthenticationTarget,
-  onRefused: (error: CausewayError) => void,
+  onRefused: (error: CausewayError) => void = () => undefined,
 ): Promise<Authenticated> {
   const { address, subnqn, dhchap } = target;
   if (response.secureChannelRequired) {
