@@ -12,9 +12,13 @@ import { closeDescriptor } from '../native/descriptors.ts';
 import { errnoName } from '../native/errno.ts';
 import type { KernelHost } from './contract.ts';
 
+type FailureCode = 'kernel-device-failed' | 'kernel-device-unavailable';
+
 export interface HelperAnswer {
   /** What went wrong, in a sentence without a name; null if it was done. */
   readonly failure: string | null;
+  /** Of a failure: `kernel-device-unavailable` if nothing was made; `kernel-device-failed` when left out. */
+  readonly code?: FailureCode;
   /** The device; empty if it is not ours: gone already, and perhaps somebody else's by now. */
   readonly device: string;
   /** Where it was to be taken away: somebody else has it open, so it is not gone. */
@@ -35,6 +39,8 @@ function isAnswer(value: unknown): value is HelperAnswer {
   if (typeof value !== 'object' || value === null) return false;
   if (!('device' in value) || typeof value.device !== 'string') return false;
   if (!('held' in value) || typeof value.held !== 'boolean') return false;
+  if ('code' in value && value.code !== 'kernel-device-failed' && value.code !== 'kernel-device-unavailable')
+    return false;
   return 'failure' in value && (value.failure === null || typeof value.failure === 'string');
 }
 
@@ -87,7 +93,7 @@ function run(order: HelperOrder): { answer: Promise<HelperAnswer>; kill: () => v
   };
 }
 
-/** @throws CausewayError `kernel-device-failed` if it fails or takes longer than it may */
+/** @throws CausewayError as the answer says if it fails, `kernel-device-failed` if it takes longer than it may */
 export async function askHelper(host: KernelHost, order: HelperOrder): Promise<HelperAnswer> {
   const { answer, kill } = run(order);
   const result = await Promise.race([answer, host.sleep(order.milliseconds)]);
@@ -99,12 +105,20 @@ export async function askHelper(host: KernelHost, order: HelperOrder): Promise<H
       { hint: 'The volume does not answer; force the detach, or wait until a path is back.' },
     );
   }
-  if (result.failure !== null) throw new CausewayError('kernel-device-failed', `${order.what}: ${result.failure}`);
+  const { failure, code = 'kernel-device-failed' } = result;
+  if (failure !== null) throw new CausewayError(code, `${order.what}: ${failure}`);
   return result;
 }
 
 /** What a helper cannot do. */
-export class HelperFailure extends Error {}
+export class HelperFailure extends Error {
+  readonly code: FailureCode;
+
+  constructor(message: string, code: FailureCode = 'kernel-device-failed') {
+    super(message);
+    this.code = code;
+  }
+}
 
 /** @throws HelperFailure naming what was tried */
 export function check(result: number, what: string): number {
@@ -129,7 +143,8 @@ export function answerRequest<T>(parse: (value: unknown) => T | null, perform: (
     answer = perform(request);
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
-    answer = { failure, device: '', held: false };
+    const code = error instanceof HelperFailure ? error.code : 'kernel-device-failed';
+    answer = { failure, code, device: '', held: false };
   }
   fs.writeSync(1, JSON.stringify(answer));
 }

@@ -19,19 +19,20 @@ import { type ConnectNbd, type NbdRequest, type NbdWork, parseRequest } from './
 /** Where the module does not look for partitions by itself (`max_part=0`), it has to be told to. */
 const maxPart = '/sys/module/nbd/parameters/max_part';
 
-/** @throws HelperFailure with what the kernel said */
+/** @throws HelperFailure with what the kernel said; nothing was changed */
 function ask(which: number, attributes: readonly Attribute[], what: string): ReadonlyMap<number, Uint8Array> {
+  const code = which === command.connect ? 'kernel-device-unavailable' : 'kernel-device-failed';
   const netlink = new GenericNetlink();
   let result: NetlinkResult;
   try {
     const family = netlink.family(familyName);
-    if (family === null) throw new HelperFailure('the kernel offers no NBD by netlink');
+    if (family === null) throw new HelperFailure('the kernel offers no NBD by netlink', code);
     result = netlink.ask({ family, command: which, version: familyVersion, attributes });
   } finally {
     netlink.close();
   }
   if ('attributes' in result) return result.attributes;
-  throw new HelperFailure(`${what}: ${result.text}`);
+  throw new HelperFailure(`${what}: ${result.text}`, code);
 }
 
 /** The descriptors that this process was given. */

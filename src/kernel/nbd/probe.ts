@@ -1,4 +1,5 @@
 /** Whether this host offers NBD devices. */
+import os from 'node:os';
 import { probeUring } from '../../uring/probe.ts';
 import { type KernelDeviceProbe, mayAdministrate, moduleState, notOffered, offered } from '../host-facts.ts';
 import { familyName } from './abi.ts';
@@ -8,6 +9,11 @@ export function probeNbd(): KernelDeviceProbe {
   const { refusal } = probeUring();
   if (refusal !== null) {
     return notOffered('nbd', { reason: refusal.message, mend: refusal.hint, loadable: null });
+  }
+  // Before, a device that was found could not be told to be ours.
+  if (!kernelAtLeast(5, 14)) {
+    const reason = `Linux ${os.release()} keeps no identifier of an NBD device`;
+    return notOffered('nbd', { reason, mend: 'Use Linux 5.14 or later.', loadable: null });
   }
   switch (moduleState('nbd')) {
     case 'missing':
@@ -25,6 +31,11 @@ export function probeNbd(): KernelDeviceProbe {
     case 'loaded':
       return probeFamily();
   }
+}
+
+function kernelAtLeast(major: number, minor: number): boolean {
+  const [ours = 0, oursMinor = 0] = os.release().split('.').map(Number);
+  return ours > major || (ours === major && oursMinor >= minor);
 }
 
 function probeFamily(): KernelDeviceProbe {

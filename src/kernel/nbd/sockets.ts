@@ -70,15 +70,15 @@ export class NbdSockets {
       const fd = pair.ours;
       // The server's from here on.
       pair.ours = -1;
-      this.served.push(
-        await host.serve((first + place) % host.reactors, {
-          kind: 'nbd',
-          name: options.name,
-          fd,
-          slots: options.entriesPerQueue,
-          payloadBytes: payloadBytesFor(options),
-        }),
-      );
+      const { name, entriesPerQueue: slots } = options;
+      const plan = { kind: 'nbd', name, fd, slots, payloadBytes: payloadBytesFor(options) } as const;
+      try {
+        this.served.push(await host.serve((first + place) % host.reactors, plan));
+      } catch (error) {
+        // There is no server.
+        closeDescriptor(fd);
+        throw error;
+      }
     }
   }
 
