@@ -118,8 +118,11 @@ async function releaseIfThere(host: KernelHost, record: NbdRecord): Promise<void
  *   connection, wholly or in part, and not answered. What could not be sent wholly the driver takes back when sending
  *   fails. What was sent it keeps, with the number of the connection that it went over, and sends it again from its
  *   beginning once it sees that this connection is not the one that it has now.
- * - Answers that the dead process had sent are still received: the driver reads its end until it finds the end of the
- *   stream, and only then takes the connection for dead and accepts another one. A part of an answer answers nothing.
+ * - Answers that the dead process had sent are still received: the driver's receiver reads until it finds the end of the
+ *   stream. A part of an answer answers nothing. The driver takes another connection once the receiver has found that end,
+ *   or a send has failed; in the second case the receiver may still be reading, and would go on with the new connection
+ *   beside that one's own. It has nothing to wait for, with the end of the stream in its queue: it is given a quarter of a
+ *   second (`deadStep`) before the new connection is offered.
  * - An answer names the request and how often it was sent. This process answers only what it received over the new
  *   connection, and the old one has nobody at its other end: claim.ts waits until nothing of the dead process is left.
  *
