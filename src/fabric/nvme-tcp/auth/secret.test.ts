@@ -78,3 +78,16 @@ test('a key is bound to a name, or used as it is', () => {
     assert.notDeepEqual(one, transformedKey({ transform, key }, 'nqn.b'));
   }
 });
+
+test('it is bound as libnvme does it', () => {
+  // `nvme gen-dhchap-key --hmac N --secret 0102… --nqn NQN` prints the bound key.
+  const nqn = 'nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555';
+  for (const [transform, bytes, printed] of [
+    [1, 32, 'DHHC-1:01:Q8JsbVDwmjTQcit9JVD/hST6cy0KrdhDyCa2XmuYUk5aKgna:'],
+    [2, 48, 'DHHC-1:02:I6AlIxVinEcQoLaI2yTJ2e9PzsYf/ZT6vMgoEhRUbQsLvD6HHgI3X3lSwIcVBx9c0BnynQ==:'],
+    [3, 64, 'DHHC-1:03:rIqbWUnofDxPV53W9pxA/qEhcZDRIxLyiZ05soyM+UUHVK88otHv7V8veTgHQP1w+aYMsflu0m/+ehLTwGv/tLvY5Zs=:'],
+  ] as const) {
+    const key = Uint8Array.from({ length: bytes }, (_unused, index) => index + 1);
+    assert.deepEqual(new Uint8Array(transformedKey({ transform, key }, nqn)), parseSecret(printed).key);
+  }
+});
