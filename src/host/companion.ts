@@ -51,7 +51,7 @@ export class Companion {
   ): Promise<void> {
     try {
       const { path, fd } = await makeCompanionNode(name, sleep);
-      await lead.call('companion.serve', { ...order, fd });
+      await serve(lead, { ...order, fd });
       this.#path = path;
       this.#reason = none;
       this.#lead = lead;
@@ -78,5 +78,15 @@ export class Companion {
     this.#lead = null;
     await lead.call('companion.stop', this.#device);
     await this.#ended;
+  }
+}
+
+/** Without anybody who serves it the node is not left there: whoever opened it would wait for ever. */
+async function serve(lead: ReactorThread, order: CompanionOrder): Promise<void> {
+  try {
+    await lead.call('companion.serve', order);
+  } catch (error) {
+    closeDescriptor(order.fd);
+    throw error;
   }
 }

@@ -286,7 +286,7 @@ export class ServedVolume implements Attachment {
   #checkHasPaths(): void {
     if (this.source.multipath !== null) return;
     throw new CausewayError('no-such-path', `${this.name} has no paths: it is a volume of this host`, {
-      hint: 'Only volumes of arrays have a policy.',
+      hint: 'Only volumes of arrays have paths, a policy, and NVMe commands.',
     });
   }
 

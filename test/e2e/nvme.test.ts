@@ -122,3 +122,53 @@ describe('causeway nvme', requires('root', 'io_uring', 'fuse', 'loop'), () => {
     else assert.ok(fs.statSync(shown.companion.path).isCharacterDevice());
   });
 });
+
+test(
+  'a reservation of another host stops writes, and nothing else',
+  requires('root', 'io_uring', 'fuse', 'loop'),
+  async () => {
+    const names = [freshName(), freshName(), freshName()] as const;
+    const [arrayName, one, two] = names;
+    // Another host, as far as the array can tell: a directory of its own, so that neither knows of the other.
+    const place = { CAUSEWAY_RUN_DIR: fs.mkdtempSync(path.join(os.tmpdir(), 'causeway-other-')) };
+    const elsewhere = (...words: string[]): Running => new Running(process.execPath, [mainPath, ...words], place);
+    const other = async (...words: string[]): Promise<void> => {
+      const ended = await elsewhere('nvme', ...words).ended;
+      assert.equal(ended.code, 0, ended.stderr);
+    };
+    const served: Running[] = [];
+    try {
+      const array = await startReady('array', '--name', arrayName, '--port', '0', '--ports', '2', '--size', '64m');
+      served.unshift(array.running);
+      const url = array.ready.url ?? '';
+      const first = await startReady('attach', url, '--name', one, '--kernel-device', 'fuse');
+      served.unshift(first.running);
+      const id = '01234567-89ab-4def-8123-456789abcdef';
+      const identity = ['--host-id', id, '--host-nqn', `nqn.2014-08.org.nvmexpress:uuid:${id}`];
+      const second = elsewhere('attach', url, '--name', two, '--kernel-device', 'fuse', ...identity, '--json');
+      served.unshift(second);
+      await second.line('"event":"ready"');
+      const write = (): Promise<Ended> =>
+        new Running('dd', ['if=/dev/zero', `of=${first.ready.device}`, 'bs=4096', 'count=1', 'oflag=direct']).ended;
+      assert.equal((await write()).code, 0);
+      await other('resv-register', two, '--new-key', '1');
+      await other('resv-acquire', two, '--key', '1', '--type', '1');
+      assert.notEqual((await write()).code, 0);
+      const refused = await causeway('nvme', 'passthru', one, 'io', '--opcode', '8');
+      assert.match(refused.stderr, /\[reservation-conflict\]/);
+      const read = await causeway('nvme', 'passthru', one, 'io', '--opcode', '2', '--length', '4096');
+      assert.equal(read.code, 0, read.stderr);
+      const paths = await causeway('path', 'list', one);
+      assert.equal(paths.stdout.match(/live-optimized/g)?.length, 2, paths.stdout);
+      await other('resv-release', two, '--key', '1', '--type', '1');
+      assert.equal((await write()).code, 0);
+    } finally {
+      for (const running of served) {
+        running.kill('SIGINT');
+        await running.ended;
+      }
+      fs.rmSync(place.CAUSEWAY_RUN_DIR, { recursive: true });
+    }
+    for (const name of names) assert.deepEqual(traces(name), []);
+  },
+);
