@@ -9,11 +9,15 @@ import { describeHolder } from '../native/holders.ts';
 import { claimInstance } from './instance-claim.ts';
 import { kernelPlaces } from './runtime-dir.ts';
 
+/** What runs keeps the process alive; how often does not matter. */
+const awakeMilliseconds = 60_000;
+
 /** Nothing is served here. */
 const clearingHost: KernelHost = {
   reactors: 0,
   serve: () => Promise.reject(new CausewayError('assertion', 'nothing is served while something is cleared up')),
-  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  // A bound that was not reached is not to keep the process from ending.
+  sleep: (milliseconds) => new Promise((resolve) => void setTimeout(resolve, milliseconds).unref()),
   now: () => performance.now(),
 };
 
@@ -25,6 +29,8 @@ const clearingHost: KernelHost = {
  */
 export async function clearLeftBehind(name: string, force: boolean): Promise<Cleared> {
   const claim = claimInstance(name, 'attach');
+  // While something is waited for, there is something to wait for.
+  const awake = setInterval(() => {}, awakeMilliseconds);
   try {
     const places = kernelPlaces();
     const record = readRecord(places, name);
@@ -37,6 +43,7 @@ export async function clearLeftBehind(name: string, force: boolean): Promise<Cle
     }
     return (await clearName(clearingHost, places, name)) ?? { device: null, held: false };
   } finally {
+    clearInterval(awake);
     claim.release();
   }
 }
