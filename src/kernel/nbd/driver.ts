@@ -39,7 +39,7 @@ const survivedTimeout = 365 * 24 * 3600;
  * How soon after a new connection stands the requests of the old one come again, at most, milliseconds; and how often the
  * kernel's log has a line on each request that is waiting.
  */
-const lookAfter = 10_000;
+const lookAfter = 5_000;
 
 type NbdRecord = KeptRecord<NbdTraces>;
 
