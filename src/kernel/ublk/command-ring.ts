@@ -60,6 +60,11 @@ export class CommandRing {
     }
   }
 
+  /** A command was not answered: it may yet be carried out. */
+  get isStuck(): boolean {
+    return this.#stuck !== null;
+  }
+
   /** Of the ring: a command came back. */
   onCompletion(_low: number, _high: number, result: number): void {
     this.#result = result;

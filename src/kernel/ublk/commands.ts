@@ -36,6 +36,11 @@ export class UblkCommands {
     this.#ring = CommandRing.open();
   }
 
+  /** As CommandRing.isStuck. */
+  get isStuck(): boolean {
+    return this.#ring.isStuck;
+  }
+
   async features(): Promise<bigint> {
     const buffer = new Uint8Array(featuresBytes);
     const result = await this.#ring.run(this.#host, features(buffer), quickMilliseconds);

@@ -100,6 +100,8 @@ async function build(
     return new UblkDevice(host, record, { info, features, fd, served }, makeLink(record.now.link, device), notes);
   } catch (error) {
     await takeDown(host, record, info, fd, served);
+    // A device that was not made in time may still be made.
+    if (info === null && commands.isStuck) record.isNeeded = true;
     throw error;
   } finally {
     commands.close();

@@ -30,8 +30,9 @@ export function encodeParameters(geometry: KernelGeometry, payloadBytes: number)
   view.setUint32(paramsField.maxSectors, payloadBytes / sectorBytes, true);
   view.setBigUint64(paramsField.devSectors, BigInt(geometry.sizeBytes / sectorBytes), true);
   if (!ranges) return bytes;
-  const blockSectors = blockBytes / sectorBytes;
-  const mostSectors = Math.floor(mostRangeSectors / blockSectors) * blockSectors;
+  // Whole physical blocks, so that the pieces of a longer range are as well aligned as its start.
+  const unit = 2 ** physical / sectorBytes;
+  const mostSectors = Math.floor(mostRangeSectors / unit) * unit;
   view.setUint32(paramsField.discardGranularity, blockBytes, true);
   view.setUint32(paramsField.maxDiscardSectors, canDiscard ? mostSectors : 0, true);
   view.setUint32(paramsField.maxWriteZeroesSectors, canWriteZeroes ? mostSectors : 0, true);

@@ -10,14 +10,22 @@ export async function serveQueues(
   info: DeviceInfo,
   served: ServedQueues[],
 ): Promise<void> {
-  const serving = Math.min(host.reactors, info.queues);
-  for (let reactor = 0; reactor < serving; reactor += 1) {
-    const queues: number[] = [];
-    for (let queue = reactor; queue < info.queues; queue += serving) queues.push(queue);
-    const { depth, maxIoBufBytes: payloadBytes } = info;
+  const { depth, maxIoBufBytes: payloadBytes } = info;
+  const begun = spreadQueues(info.queues, host.reactors).map((queues, reactor) => {
     const slots = queues.length * depth;
-    served.push(await host.serve(reactor, { kind: 'ublk', name, fd, queues, depth, slots, payloadBytes }));
-  }
+    return host.serve(reactor, { kind: 'ublk', name, fd, queues, depth, slots, payloadBytes });
+  });
+  const ends = await Promise.allSettled(begun);
+  for (const end of ends) if (end.status === 'fulfilled') served.push(end.value);
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+/** The queues of each reactor that serves; each has at least one. */
+export function spreadQueues(queues: number, reactors: number): number[][] {
+  const serving = Math.min(reactors, queues);
+  const lists: number[][] = Array.from({ length: serving }, () => []);
+  for (let queue = 0; queue < queues; queue += 1) lists[queue % serving]?.push(queue);
+  return lists;
 }
 
 /** Every request fails at once from now on. */

@@ -1,23 +1,32 @@
 /**
  * What is ublk's own about a ublk device: its number and its tag, its limits, and what becomes of it when its program dies
- * or goes, in every way. `ublk.js`; every step is a program of somebody else's.
+ * or goes, in every way. Over memory volumes of this process and of processes that are killed. `ublk.js [REGEXP]`
  */
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultPlaces } from '../../../src/kernel/places.ts';
+import { fileURLToPath } from 'node:url';
+import { clearName } from '../../../src/kernel/claim.ts';
+import type { KernelDevice } from '../../../src/kernel/contract.ts';
+import type { KernelDeviceOptions } from '../../../src/kernel/open.ts';
+import type { Places } from '../../../src/kernel/places.ts';
 import { type DeviceRecord, readRecord, writeRecord } from '../../../src/kernel/record.ts';
 import type { UblkTraces } from '../../../src/kernel/traces.ts';
-import { causeway, freshName, type Running, startReady, traces } from '../../support/cli.ts';
 import { attempt, type Outcome, run } from '../../support/commands.ts';
-import { stuckTasks, withVerifiedLoad } from '../../support/kill-trial.ts';
+import { TestHost, type TestHostOptions } from '../../support/fuse-host.ts';
+import { stuckTasks } from '../../support/kill-trial.ts';
 import { until } from '../../support/until.ts';
 import { check } from '../harness/check.ts';
 
 const mebi = 2 ** 20;
-const sizeBytes = 64 * mebi;
-const seed = Number(process.env['CAUSEWAY_SEED'] ?? 1);
-const array = freshName();
+const sizeBytes = 32 * mebi;
+/** The guest is emulated, and node needs seconds to start there. */
+const patience = 120_000;
+/** Only the checks whose names match. */
+const only = new RegExp(process.argv[2] ?? '');
+const crasher = fileURLToPath(new URL('../../support/ublk-crasher.js', import.meta.url));
+const places: Places = { runtimeDirectory: '/run/ublk-test', linkDirectory: '/dev/ublk-test' };
 
 await run('modprobe', 'ublk_drv');
 
@@ -25,263 +34,401 @@ function ublkDevices(): string[] {
   return fs.readdirSync('/sys/class/ublk-char');
 }
 
+function nameOf(device: string): string {
+  return device.slice('/dev/'.length);
+}
+
 function limit(device: string, name: string): number {
-  return Number(fs.readFileSync(`/sys/block/${device.slice('/dev/'.length)}/queue/${name}`, 'utf8'));
+  return Number(fs.readFileSync(`/sys/block/${nameOf(device)}/queue/${name}`, 'utf8'));
 }
 
-async function must(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await causeway(...words);
-  assert.equal(code, 0, `causeway ${words.join(' ')}: ${stderr}`);
-  return stdout;
-}
-
-interface Served {
-  readonly name: string;
-  readonly device: string;
-  readonly running: Running;
-}
-
-const arrayRun = await startReady('array', '--name', array, '--port', '0', '--ports', '2', '--size', String(sizeBytes));
-const url = arrayRun.ready.url ?? '';
-
-async function attach(name: string, volume = url, ...words: string[]): Promise<Served> {
-  const { running, ready } = await startReady('attach', volume, '--name', name, '--kernel-device', 'ublk', ...words);
-  return { name, device: ready.device, running };
-}
-
-async function detach({ name, running }: Served, ...words: string[]): Promise<void> {
-  await must('detach', name, '--grace', '20', ...words);
-  await running.ended;
-  assert.deepEqual(traces(name), []);
-}
-
-async function kill({ running }: Served): Promise<void> {
-  running.kill('SIGKILL');
-  await running.ended;
-}
-
-/** One block, past the caches. */
-function dd(device: string, ...words: string[]): Promise<Outcome> {
-  return attempt('dd', [`if=${device}`, 'of=/dev/null', 'bs=4k', 'count=1', 'iflag=direct', 'status=none', ...words]);
-}
-
-function recordOf(name: string): DeviceRecord & { readonly traces: UblkTraces } {
-  const record = readRecord(defaultPlaces, name);
-  assert.ok(record !== null && record !== 'damaged' && record.traces.kind === 'ublk');
-  return { ...record, traces: record.traces };
-}
-
-await check('a RAM disk is written and read, and goes without a trace', async () => {
-  const disk = await attach(freshName(), 'mem:64m');
-  const file = '/tmp/causeway-ublk-data';
-  await run('dd', 'if=/dev/urandom', `of=${file}`, 'bs=1M', 'count=16', 'status=none');
-  await run('dd', `if=${file}`, `of=${disk.device}`, 'bs=1M', 'oflag=direct', 'status=none');
-  await run('cmp', '-n', String(16 * mebi), file, disk.device);
-  await run('blkdiscard', '-z', '-l', String(mebi), disk.device);
-  await run('cmp', '-n', String(mebi), '/dev/zero', disk.device);
-  assert.equal(fs.realpathSync(`/dev/causeway/${disk.name}`), disk.device);
-  await detach(disk);
-  assert.deepEqual(ublkDevices(), []);
-  fs.rmSync(file);
-});
-
-await check('its limits are those of the volume', async () => {
-  const disk = await attach(freshName());
-  try {
-    assert.equal(limit(disk.device, 'logical_block_size'), 4096);
-    assert.equal(limit(disk.device, 'max_hw_sectors_kb'), 1024);
-    const widest = limit(disk.device, 'discard_max_hw_bytes');
-    assert.ok(widest > 2 ** 31 && widest < 2 ** 32 && widest % 4096 === 0);
-    assert.equal(limit(disk.device, 'discard_granularity'), 4096);
-    assert.equal(limit(disk.device, 'write_zeroes_max_bytes'), widest);
-    assert.equal(limit(disk.device, 'fua'), 0);
-    assert.match(fs.readFileSync(`/sys/block/${disk.device.slice(5)}/queue/write_cache`, 'utf8'), /write through/);
-  } finally {
-    await detach(disk);
-  }
-});
-
-await check('two devices have numbers of their own', async () => {
-  const [first, second] = [await attach(freshName(), 'mem:16m'), await attach(freshName(), 'mem:32m')];
-  assert.notEqual(first.device, second.device);
-  assert.equal((await run('blockdev', '--getsize64', first.device)).trim(), String(16 * mebi));
-  assert.equal((await run('blockdev', '--getsize64', second.device)).trim(), String(32 * mebi));
-  await detach(first);
-  assert.equal((await dd(second.device)).code, 0);
-  await detach(second);
-});
-
-await check('a device of that number but with another tag is somebody else’s, and left alone', async () => {
-  const [stranger, name] = [await attach(freshName(), 'mem:16m'), freshName()];
-  const ours = await attach(name);
-  await kill(ours);
-  const left = recordOf(name);
-  const { id } = recordOf(stranger.name).traces;
-  // As after the number was given out anew.
-  writeRecord(defaultPlaces, { ...left, traces: { ...left.traces, id }, device: stranger.device });
-  const next = await attach(name);
-  assert.notEqual(next.device, stranger.device);
-  assert.equal((await dd(stranger.device)).code, 0);
-  await detach(next);
-  assert.equal((await dd(stranger.device)).code, 0);
-  await detach(stranger);
-  // What the record did not tell of any more is there still: give it its record back, and it goes.
-  writeRecord(defaultPlaces, left);
-  await must('detach', name, '--force');
-  assert.deepEqual(ublkDevices(), []);
-});
-
-await check('its program is killed with every tag in use: who waits is answered by the next one', async () => {
-  const disk = await attach(freshName());
-  for (const port of ['1', '2']) await must('array', 'fault', array, 'delayExecution', port, 'milliseconds=60000');
-  const depth = limit(disk.device, 'nr_requests');
-  const waiting = [];
-  // More than all tags of all queues.
-  for (let nth = 0; nth < 2; nth += 1) {
-    waiting.push(
-      attempt(
-        'fio',
-        `--name=w${nth} --thread --filename=${disk.device} --ioengine=libaio --direct=1 --rw=randread --bs=4k --iodepth=${depth} --number_ios=${depth} --cpus_allowed=${nth} --output-format=terse`.split(
-          ' ',
-        ),
-        240,
-      ),
-    );
-  }
-  await until('every tag to be in use', () => inFlight(disk.device) >= depth, 60_000);
-  await kill(disk);
-  for (const port of ['1', '2']) await must('array', 'fault', array, 'delayExecution', port, 'milliseconds=0');
-  const died = performance.now();
-  const next = await attach(disk.name);
-  assert.equal(next.device, disk.device);
-  for (const { code, stderr } of await Promise.all(waiting)) assert.equal(code, 0, stderr);
-  console.log(`all tags in use (${depth}): answered ${Math.round(performance.now() - died)} ms after the death`);
-  await detach(next);
-});
-
+/** Requests that were submitted and not answered. */
 function inFlight(device: string): number {
   const fields = fs
-    .readFileSync(`/sys/block/${device.slice(5)}/stat`, 'utf8')
+    .readFileSync(`/sys/block/${nameOf(device)}/stat`, 'utf8')
     .trim()
     .split(/\s+/);
   return Number(fields[8]);
 }
 
-await check('one that waits is given up by force: who uses it gets an error, and nothing is left', async () => {
-  const disk = await attach(freshName());
-  await kill(disk);
-  const reading = dd(disk.device);
-  await sleep(500);
-  await must('detach', disk.name, '--force');
-  assert.notEqual((await reading).code, 0);
-  assert.deepEqual([traces(disk.name), ublkDevices(), stuckTasks()], [[], [], []]);
-});
+async function sizeOf(device: string): Promise<number> {
+  return Number(await run('blockdev', '--getsize64', device));
+}
 
-await check('one that does not outlive its program: errors soon, and the next start clears it away', async () => {
-  const disk = await attach(freshName(), 'mem:16m');
-  await kill(disk);
-  const begin = performance.now();
-  await until('the device to go', () => !fs.existsSync(`/sys/block/${disk.device.slice(5)}`), 30_000);
-  console.log(`gone ${Math.round(performance.now() - begin)} ms after its program`);
-  assert.equal(ublkDevices().length, 1);
-  const next = await attach(disk.name, 'mem:16m');
-  assert.equal(ublkDevices().length, 1);
-  assert.match((await causeway('show', disk.name)).stdout, /cleared up after an instance that had died/);
-  await detach(next);
-  assert.deepEqual(ublkDevices(), []);
-});
+/** Reads one block, past the caches. */
+function readBlock(device: string): Promise<Outcome> {
+  return attempt('dd', [`if=${device}`, 'of=/dev/null', 'bs=4k', 'count=1', 'iflag=direct', 'status=none'], 300);
+}
 
-await check('its program is replaced three times under verified I/O: it goes on', async () => {
-  const name = freshName();
-  const device = (await must('attach', url, '--name', name, '--kernel-device', 'ublk', '--background')).trim();
-  const figures = await withVerifiedLoad({ device, seed, sizeBytes: 32 * mebi, depth: 8 }, async () => {
-    for (let turn = 0; turn < 3; turn += 1) {
-      await sleep(1000);
-      await must('upgrade', name, '--json');
+function left(): object {
+  const records = fs.existsSync(places.runtimeDirectory) ? fs.readdirSync(places.runtimeDirectory) : [];
+  const links = fs.existsSync(places.linkDirectory) ? fs.readdirSync(places.linkDirectory) : [];
+  return { devices: ublkDevices(), records: records.filter((name) => name !== '.lock'), links, stuck: stuckTasks() };
+}
+
+const nothing = { devices: [], records: [], links: [], stuck: [] };
+
+/** A check with a host of its own, after which nothing may be left. */
+async function checkWith(
+  name: string,
+  options: TestHostOptions,
+  body: (
+    open: (name: string, more?: Partial<KernelDeviceOptions>) => Promise<KernelDevice>,
+    host: TestHost,
+  ) => Promise<void>,
+): Promise<void> {
+  if (!only.test(name)) return;
+  await check(name, async () => {
+    const devices: KernelDevice[] = [];
+    const host = await TestHost.start(options);
+    try {
+      await body(async (label, more = {}) => {
+        const device = await host.open(label, { kind: 'ublk', places, ...more });
+        devices.push(device);
+        return device;
+      }, host);
+    } finally {
+      for (const device of devices) {
+        if (fs.existsSync(device.link ?? '')) await device.detach({ force: true }).catch(() => {});
+      }
+      // Only after a failure is there anything to do.
+      for (const child of crashers.splice(0)) child.kill('SIGKILL');
+      await clearName(host, places, 'trial').catch(() => {});
+      await host.stop();
     }
-    await sleep(1000);
+    await until('everything to go', () => ublkDevices().length === 0, 20_000).catch(() => {});
+    assert.deepEqual(left(), nothing);
   });
-  console.log(JSON.stringify(figures));
-  await must('detach', name);
-  assert.deepEqual([traces(name), ublkDevices()], [[], []]);
-});
+}
 
-await check('detach is refused to whom it would hurt, and by force ends what no path carries any more', async () => {
-  const disk = await attach(freshName());
-  for (const port of ['1', '2']) await must('array', 'fault', array, 'port-close', port);
-  const reading = dd(disk.device);
-  await until('a request under way', () => inFlight(disk.device) > 0, 20_000);
-  const refused = await causeway('detach', disk.name, '--grace', '1');
-  assert.equal(refused.code, 6, refused.stderr);
-  assert.match(refused.stderr, /dd \(pid/);
-  const begin = performance.now();
-  const [ended] = await Promise.all([
-    reading.then(() => performance.now() - begin),
-    must('detach', disk.name, '--force'),
-  ]);
-  assert.notEqual((await reading).code, 0);
-  console.log(
-    `by force: an error after ${Math.round(ended)} ms, all after ${Math.round(performance.now() - begin)} ms`,
+const crashers: ChildProcess[] = [];
+
+interface Crasher {
+  readonly child: ChildProcess;
+  readonly device: string;
+  say(): Promise<void>;
+  kill(): Promise<void>;
+}
+
+async function startCrasher(fate: 'survive' | 'dies', reactors = 2): Promise<Crasher> {
+  const words = [crasher, places.runtimeDirectory, places.linkDirectory, fate, String(reactors)];
+  const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  crashers.push(child);
+  const gone = once(child, 'exit');
+  const heard = await Promise.race([once(child.stdout, 'data'), gone]);
+  const device = String(heard[0]).trim();
+  assert.match(device, /^\/dev\/ublkb\d+$/);
+  return {
+    child,
+    device,
+    say: async () => {
+      const heard = once(child.stdout, 'data');
+      child.stdin.write('\n');
+      await heard;
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+function recordOf(name: string): DeviceRecord & { readonly traces: UblkTraces } {
+  const record = readRecord(places, name);
+  assert.ok(record !== null && record !== 'damaged' && record.traces.kind === 'ublk');
+  return { ...record, traces: record.traces };
+}
+
+for (const blockBytes of [512, 4096]) {
+  const options = { sizeBytes, blockBytes, reactors: 2 };
+  await checkWith(
+    `blocks of ${blockBytes}: what is written is read, zeroed is zero, and limits are the volume's`,
+    options,
+    async (open) => {
+      const begin = performance.now();
+      const device = await open('trial');
+      console.log(
+        `made in ${Math.round(performance.now() - begin)} ms; ${device.transport}; ${device.notes.join('; ')}`,
+      );
+      const file = '/tmp/ublk-data';
+      await run('dd', 'if=/dev/urandom', `of=${file}`, 'bs=1M', 'count=16', 'status=none');
+      await run('dd', `if=${file}`, `of=${device.path}`, 'bs=1M', 'oflag=direct', 'status=none');
+      await run('cmp', '-n', String(16 * mebi), file, device.path);
+      await run('blkdiscard', '-z', '-o', '4096', '-l', String(mebi), device.path);
+      await run('blkdiscard', '-o', String(8 * mebi), '-l', String(mebi), device.path);
+      await run('cmp', '-n', String(mebi), '-i', '0:4096', '/dev/zero', device.path);
+      await run('cmp', '-n', '4096', file, device.path);
+      assert.equal(fs.realpathSync(`${places.linkDirectory}/trial`), device.path);
+      assert.equal(limit(device.path, 'logical_block_size'), blockBytes);
+      assert.equal(limit(device.path, 'physical_block_size'), 4096);
+      assert.equal(limit(device.path, 'max_hw_sectors_kb'), 1024);
+      const widest = limit(device.path, 'discard_max_hw_bytes');
+      assert.ok(widest > 2 ** 31 && widest < 2 ** 32 && widest % 4096 === 0, String(widest));
+      assert.equal(limit(device.path, 'discard_granularity'), blockBytes);
+      assert.equal(limit(device.path, 'write_zeroes_max_bytes'), widest);
+      assert.equal(limit(device.path, 'fua'), 0);
+      assert.equal(fs.readdirSync(`/sys/block/${nameOf(device.path)}/mq`).length, 2, 'a queue for each reactor');
+      await device.flush();
+      await device.detach({ force: false });
+      fs.rmSync(file);
+    },
   );
-  await disk.running.ended;
-  assert.deepEqual([traces(disk.name), ublkDevices(), stuckTasks()], [[], [], []]);
-  for (const port of ['1', '2']) await must('array', 'fault', array, 'port-open', port);
+}
+
+const cached = { sizeBytes, reactors: 1, withoutWriteZeroes: true };
+await checkWith(
+  'a cache is flushed and gone past, and what the volume cannot do is not offered',
+  cached,
+  async (open, host) => {
+    const device = await open('trial', { geometry: { ...host.geometry(), volatileCache: true, canDiscard: false } });
+    const cache = fs.readFileSync(`/sys/block/${nameOf(device.path)}/queue/write_cache`, 'utf8').trim();
+    assert.deepEqual([cache, limit(device.path, 'fua')], ['write back', 1]);
+    assert.equal(limit(device.path, 'write_zeroes_max_bytes'), 0);
+    assert.equal(limit(device.path, 'discard_max_hw_bytes'), 0);
+    await run(
+      'dd',
+      'if=/dev/zero',
+      `of=${device.path}`,
+      'bs=64k',
+      'count=4',
+      'oflag=direct',
+      'conv=fsync',
+      'status=none',
+    );
+    await device.detach({ force: false });
+  },
+);
+
+await checkWith('read-only for good, and for now', { sizeBytes, reactors: 1 }, async (open, host) => {
+  const device = await open('trial');
+  const protectedNow = async (): Promise<string> => (await run('blockdev', '--getro', device.path)).trim();
+  assert.equal(await protectedNow(), '0');
+  await device.setReadOnly(true);
+  assert.equal(await protectedNow(), '1');
+  await device.setReadOnly(false);
+  await run('dd', 'if=/dev/zero', `of=${device.path}`, 'bs=4k', 'count=1', 'oflag=direct', 'status=none');
+  const forGood = await open('good', { geometry: { ...host.geometry(), readOnly: true } });
+  assert.notEqual(forGood.path, device.path);
+  assert.equal((await run('blockdev', '--getro', forGood.path)).trim(), '1');
+  await forGood.detach({ force: false });
+  await device.detach({ force: false });
 });
 
-await check('by force while somebody has it open: the node goes, the rest at the last close', async () => {
-  const disk = await attach(freshName(), 'mem:16m');
-  const holder = fs.openSync(disk.device, 'r');
-  await must('detach', disk.name, '--force');
-  await disk.running.ended;
-  assert.equal(fs.existsSync(disk.device), false);
-  assert.deepEqual(traces(disk.name), []);
-  const next = await attach(disk.name, 'mem:16m');
-  fs.closeSync(holder);
-  assert.equal((await dd(next.device)).code, 0);
-  await detach(next);
-  await until('the first one to be gone', () => ublkDevices().length === 0);
-});
+const growing = { sizeBytes, capacityBytes: 2 * sizeBytes, reactors: 2 };
+await checkWith(
+  'it grows in use where the kernel can do that, and otherwise says that it cannot',
+  growing,
+  async (open, host) => {
+    const device = await open('trial');
+    await host.all({ kind: 'resize', sizeBytes: 2 * sizeBytes });
+    const outcome = await device.resize(2 * sizeBytes).then(
+      () => 'resized',
+      (error: unknown) => String(error),
+    );
+    console.log(outcome);
+    if (outcome === 'resized') {
+      assert.equal(await sizeOf(device.path), 2 * sizeBytes);
+      await run(
+        'dd',
+        'if=/dev/zero',
+        `of=${device.path}`,
+        'bs=1M',
+        'seek=63',
+        'count=1',
+        'oflag=direct',
+        'status=none',
+      );
+    } else {
+      assert.match(outcome, /cannot resize/);
+      assert.equal(await sizeOf(device.path), sizeBytes);
+    }
+    await device.detach({ force: false });
+  },
+);
 
-await check('a partition table of a file is seen', async () => {
-  const file = '/tmp/causeway-ublk-disk';
-  const disk = Buffer.alloc(32 * mebi);
+await checkWith('a partition table is seen when the device is made', { sizeBytes, reactors: 1 }, async (open) => {
+  const first = await open('trial');
+  const table = Buffer.alloc(512);
   // One entry of an MBR: type 0x83, from sector 2048, 8 MiB long.
-  disk.writeUInt8(0x83, 446 + 4);
-  disk.writeUInt32LE(2048, 446 + 8);
-  disk.writeUInt32LE((8 * mebi) / 512, 446 + 12);
-  disk.writeUInt16LE(0xaa55, 510);
-  fs.writeFileSync(file, disk);
-  const served = await attach(freshName(), `file:${file}`);
-  const partition = `${served.device}p1`;
-  await until('the partition', () => fs.existsSync(partition));
-  assert.equal((await run('blockdev', '--getsize64', partition)).trim(), String(8 * mebi));
-  await detach(served);
-  fs.rmSync(file);
+  table.writeUInt8(0x83, 446 + 4);
+  table.writeUInt32LE(2048, 446 + 8);
+  table.writeUInt32LE((8 * mebi) / 512, 446 + 12);
+  table.writeUInt16LE(0xaa55, 510);
+  fs.writeFileSync('/tmp/ublk-table', table);
+  await run('dd', 'if=/tmp/ublk-table', `of=${first.path}`, 'bs=512', 'count=1', 'conv=fsync', 'status=none');
+  await first.detach({ force: false });
+  const device = await open('trial');
+  await until('the partition', () => fs.existsSync(`${device.path}p1`), 20_000);
+  assert.equal(await sizeOf(`${device.path}p1`), 8 * mebi);
+  await device.detach({ force: false });
 });
 
-await check('a size that the kernel can be told of is shown, and otherwise it is said that it cannot', async () => {
-  const disk = await attach(freshName());
-  const size = async (): Promise<number> => Number(await run('blockdev', '--getsize64', disk.device));
-  await must('array', 'fault', array, 'setReadOnly', '1', 'true');
-  await until('write protection', async () => (await run('blockdev', '--getro', disk.device)).trim() === '1', 30_000);
-  await must('array', 'fault', array, 'setReadOnly', '1', 'false');
-  await until('its end', async () => (await run('blockdev', '--getro', disk.device)).trim() === '0', 30_000);
-  await must('array', 'fault', array, 'resizeVolume', '1', String(sizeBytes + 16 * mebi));
-  const cannot = async (): Promise<boolean> => (await must('show', disk.name)).includes('cannot resize');
-  const grown = async (): Promise<boolean> => (await size()) === sizeBytes + 16 * mebi;
-  await until('the size, or word of it', async () => (await grown()) || (await cannot()), 30_000);
-  console.log((await grown()) ? 'resized in use' : 'not resized in use');
-  await detach(disk);
-  const next = await attach(disk.name);
-  assert.equal(Number(await run('blockdev', '--getsize64', next.device)), sizeBytes + 16 * mebi);
-  await detach(next);
-});
+/** A process that has the device open, and nothing else. */
+async function hold(device: string): Promise<() => Promise<void>> {
+  const child = spawn('sh', ['-c', `exec 3<${device}; echo open; read x`], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const gone = once(child, 'exit');
+  await once(child.stdout, 'data');
+  return async () => {
+    child.stdin.end();
+    await gone;
+  };
+}
 
-arrayRun.running.kill('SIGTERM');
-await arrayRun.running.ended;
+await checkWith(
+  'in use: refused in order, by name; by force the node goes, the rest at the last close',
+  { sizeBytes, reactors: 1 },
+  async (open) => {
+    const device = await open('trial');
+    const end = await hold(device.path);
+    await assert.rejects(device.detach({ force: false }), /in use: sh \(pid/);
+    assert.equal((await readBlock(device.path)).code, 0, 'it goes on being served');
+    await device.detach({ force: true });
+    assert.equal(fs.existsSync(device.path), false);
+    // The name is free at once, and the number is not.
+    const next = await open('trial');
+    assert.notEqual(next.path, device.path);
+    await end();
+    assert.equal((await readBlock(next.path)).code, 0);
+    await next.detach({ force: false });
+  },
+);
+
+await checkWith(
+  'by force while nothing is answered: whoever waits gets an error at once',
+  { sizeBytes, reactors: 2 },
+  async (open, host) => {
+    const device = await open('trial');
+    await host.all({ kind: 'hold', on: true });
+    const readings = Array.from({ length: 4 }, () => readBlock(device.path));
+    await until('requests under way', () => inFlight(device.path) >= 4, patience);
+    const begin = performance.now();
+    const detached = device.detach({ force: true });
+    for (const { code } of await Promise.all(readings)) assert.notEqual(code, 0);
+    console.log(`errors after ${Math.round(performance.now() - begin)} ms`);
+    await until('the node to go', () => !fs.existsSync(device.path), 20_000);
+    // It is only over when the volume has given its requests back.
+    await host.all({ kind: 'hold', on: false });
+    await detached;
+  },
+);
+
+await checkWith(
+  'a queue that the kernel refuses: nothing is left of the device',
+  { sizeBytes, reactors: 2 },
+  async (open, host) => {
+    // There is no such queue.
+    host.spoil = (plan) => (plan.kind === 'ublk' && plan.queues[0] === 1 ? { ...plan, depth: plan.depth + 1 } : plan);
+    await assert.rejects(open('trial'), { code: 'kernel-device-failed' });
+  },
+);
+
+await checkWith(
+  'its program is killed with every tag in use: who waits is answered by the next one',
+  { sizeBytes, reactors: 1 },
+  async (open) => {
+    const dead = await startCrasher('survive', 1);
+    const { device } = dead;
+    await dead.say();
+    // 8 tags; who finds none waits for one.
+    const load = attempt(
+      'fio',
+      `--name=wait --thread --numjobs=2 --filename=${device} --ioengine=libaio --direct=1 --rw=randread --bs=4k --iodepth=16 --number_ios=16 --output-format=terse`.split(
+        ' ',
+      ),
+      300,
+    );
+    await until('the tags to be in use', () => inFlight(device) >= 8, patience);
+    await dead.kill();
+    const died = performance.now();
+    const next = await open('trial', { survive: true });
+    console.log(`taken over after ${Math.round(performance.now() - died)} ms; ${next.notes.join('; ')}`);
+    assert.equal(next.path, device);
+    assert.match(next.notes.join('\n'), /took over from process/);
+    const { code, stderr } = await load;
+    assert.equal(code, 0, stderr);
+    console.log(`all answered after ${Math.round(performance.now() - died)} ms`);
+    await next.detach({ force: false });
+  },
+);
+
+await checkWith(
+  'one that waits is given up: who uses it gets an error, and nothing is left',
+  { sizeBytes, reactors: 1 },
+  async (_open, host) => {
+    const dead = await startCrasher('survive');
+    await dead.kill();
+    const reading = readBlock(dead.device);
+    await until('the request', () => inFlight(dead.device) > 0, patience).catch(() => {});
+    const begin = performance.now();
+    const cleared = await clearName(host, places, 'trial');
+    assert.equal(cleared?.device, dead.device);
+    assert.notEqual((await reading).code, 0);
+    console.log(`an error after ${Math.round(performance.now() - begin)} ms`);
+  },
+);
+
+await checkWith(
+  'one that does not outlive its program: an error soon, and the next start clears it away',
+  { sizeBytes, reactors: 1 },
+  async (open) => {
+    const dead = await startCrasher('dies');
+    await dead.say();
+    const reading = readBlock(dead.device);
+    await until('a request under way', () => inFlight(dead.device) > 0, patience);
+    await dead.kill();
+    const died = performance.now();
+    assert.notEqual((await reading).code, 0);
+    console.log(`an error ${Math.round(performance.now() - died)} ms after the death`);
+    const next = await open('trial');
+    assert.match(next.notes.join('\n'), /cleared up after an instance that had died/);
+    assert.equal((await readBlock(next.path)).code, 0);
+    assert.equal(ublkDevices().length, 1);
+    await next.detach({ force: false });
+  },
+);
+
+await checkWith(
+  'a device of that number but with another tag is somebody else’s, and left alone',
+  { sizeBytes, reactors: 1 },
+  async (open) => {
+    const stranger = await open('stranger');
+    const dead = await startCrasher('survive');
+    await dead.kill();
+    const record = recordOf('trial');
+    // As if the number had been given out anew.
+    const { id } = recordOf('stranger').traces;
+    writeRecord(places, { ...record, traces: { ...record.traces, id }, device: stranger.path });
+    const next = await open('trial', { survive: true });
+    assert.notEqual(next.path, stranger.path);
+    assert.equal((await readBlock(stranger.path)).code, 0);
+    await next.detach({ force: false });
+    assert.equal((await readBlock(stranger.path)).code, 0);
+    await stranger.detach({ force: false });
+    // What no record told of is there still; with its record back one reactor takes over what two had.
+    writeRecord(places, record);
+    const again = await open('trial', { survive: true });
+    assert.equal(again.path, dead.device);
+    assert.equal((await readBlock(again.path)).code, 0);
+    await again.detach({ force: false });
+  },
+);
+
+await checkWith(
+  'somebody else stops it: that is told, and what is left goes',
+  { sizeBytes, reactors: 1 },
+  async (open, host) => {
+    const device = await open('trial');
+    const { UblkCommands } = await import('../../../src/kernel/ublk/commands.ts');
+    const commands = new UblkCommands(host);
+    await commands.stop(recordOf('trial').traces.id ?? -1, 20_000);
+    commands.close();
+    assert.match(await device.lost, /stopped by somebody else/);
+    await device.detach({ force: true });
+  },
+);
 
 await check('the kernel has nothing to complain of', async () => {
   const log = await run('dmesg');
-  assert.doesNotMatch(log, /WARNING:|BUG:|blocked for more than/);
-  assert.deepEqual(ublkDevices(), []);
+  const complaint = /^.*(?:WARNING:|BUG:|blocked for more than|Oops).*$/m.exec(log)?.[0] ?? '';
+  assert.equal(complaint, '');
 });
