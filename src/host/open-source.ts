@@ -43,6 +43,8 @@ export interface OpenSource {
   readonly geometry: Geometry;
   readonly identity: Identity;
   readonly kind: Source['kind'];
+  /** The volume is still there when this process is not. */
+  readonly outlives: boolean;
   readonly subsystem: string;
   readonly nsid: number;
   /** What the lead holds for it; null where there are no paths. */
@@ -152,6 +154,7 @@ async function openLocal(
       geometry,
       identity,
       kind,
+      outlives: kind === 'file',
       subsystem: '',
       nsid: 0,
       lease: null,
@@ -254,6 +257,7 @@ async function openFabric(
       geometry,
       identity: info.identity,
       kind: 'nvme',
+      outlives: true,
       subsystem: info.subnqn,
       nsid: info.nsid,
       lease: attached.lease,

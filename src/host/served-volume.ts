@@ -35,9 +35,6 @@ const abandonAfter = 2_000;
 /** How long controllers have, during a forced detach, to answer what they were asked; milliseconds. The drain waits for 15 s. */
 export const resetAfter = 4_000;
 
-/** Sources of volumes that are still there when the process is not. */
-const outlives: ReadonlySet<OpenSource['kind']> = new Set(['nvme', 'file']);
-
 /** Waits; the reactors keep the process alive for as long as there is something to wait for. */
 function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
@@ -106,7 +103,7 @@ export class ServedVolume implements Attachment {
         volume: this.source.identity.id,
         geometry,
         transport: this.#options.fuseTransport ?? 'auto',
-        survive: this.#options.surviveCrash === true && outlives.has(this.source.kind),
+        survive: this.#options.surviveCrash === true && this.source.outlives,
         places: kernelPlaces(),
         ...payload,
       });

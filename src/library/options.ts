@@ -6,7 +6,8 @@ import { checkInstanceName } from '../host/runtime-dir.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
 
 /** How `attach` reaches a volume. All of it is optional. */
-export interface AttachOptions extends Omit<HostAttachOptions, 'name' | 'kernelDevice' | 'fuseTransport'> {
+export interface AttachOptions
+  extends Omit<HostAttachOptions, 'name' | 'kernelDevice' | 'fuseTransport' | 'surviveCrash'> {
   /** What events and error messages call the volume; `volume-1`, `volume-2`, … when left out. */
   readonly name?: string;
 }
@@ -22,6 +23,12 @@ export interface ServeOptions {
   readonly kernelDevice?: 'auto' | KernelDeviceKind;
   /** How FUSE requests travel: `auto` (default) tries io_uring first. */
   readonly fuseTransport?: 'auto' | FuseTransport;
+  /**
+   * If this program dies, requests of the device wait for the next one that attaches the same volume and serves it under
+   * the same name, and go on; or until `causeway detach NAME --force`. Only for an attached volume that outlives the
+   * program (`nvme+tcp:`, `file:`). Default: no, and who uses the device gets input/output errors.
+   */
+  readonly surviveCrash?: boolean;
   /** Writes are refused (EROFS) even if the device could take them. */
   readonly readOnly?: boolean;
   /** In front of the device: the first is the first to see a request. At most four. */

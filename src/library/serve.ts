@@ -119,7 +119,7 @@ export async function serve(device: UserDevice | Volume, options: ServeOptions):
 
 function hostOptions(options: ServeOptions): HostAttachOptions {
   const { name, kernelDevice = 'auto', fuseTransport = 'auto', readOnly = false, filters = [] } = options;
-  return { name, kernelDevice, fuseTransport, readOnly, filters };
+  return { name, kernelDevice, fuseTransport, readOnly, filters, surviveCrash: options.surviveCrash === true };
 }
 
 async function serveOn(

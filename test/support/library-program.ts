@@ -44,7 +44,18 @@ async function selfish(): Promise<void> {
   await served.close();
 }
 
+/** Serves the volume at this URL so that it outlives this program; says the node, and ends only when it is killed. */
+async function surviving(url: string): Promise<void> {
+  const volume = await attach(url, { name });
+  const served = await serve(volume, { name: `${name}-served`, surviveCrash: true });
+  console.log(served.device, served.view().survivesCrash);
+  await new Promise(() => setInterval(() => {}, 1000));
+}
+
 switch (what) {
+  case 'surviving':
+    await surviving(process.argv[4] ?? '');
+    break;
   case 'using':
     await using();
     break;
