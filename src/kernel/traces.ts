@@ -2,6 +2,9 @@
 import type { FuseTransport } from './contract.ts';
 import { parseIdentity, type ProcessIdentity } from './process-identity.ts';
 
+/** A process that keeps a descriptor open, and under which number. */
+export type Keeper = ProcessIdentity & { readonly fd: number };
+
 export interface FuseTraces {
   readonly kind: 'fuse';
   /** The file that the volume is mounted over. */
@@ -11,8 +14,8 @@ export interface FuseTraces {
   readonly transport: FuseTransport | null;
   /** What was agreed on as the largest read or write, bytes; 0 as long as nothing is. */
   readonly payloadBytes: number;
-  /** The process that keeps /dev/fuse open, and under which number; null where the device dies with its owner. */
-  readonly keeper: (ProcessIdentity & { readonly fd: number }) | null;
+  /** Of /dev/fuse; null where the device dies with its owner. */
+  readonly keeper: Keeper | null;
 }
 
 export interface UblkTraces {
@@ -29,6 +32,8 @@ export interface NbdTraces {
   readonly index: number | null;
   /** The backend identifier that we gave the device. */
   readonly backend: string;
+  /** Of the connection, while the device changes hands; null at all other times. */
+  readonly keeper: Keeper | null;
 }
 
 export type Traces = FuseTraces | UblkTraces | NbdTraces;
@@ -45,12 +50,17 @@ function parseFuse(fields: Map<string, unknown>): FuseTraces | null {
   if (typeof mountPoint !== 'string' || typeof source !== 'string') return null;
   if (transport !== 'uring' && transport !== 'classic' && transport !== null) return null;
   if (typeof payloadBytes !== 'number' || !Number.isSafeInteger(payloadBytes)) return null;
-  const kept = fields.get('keeper');
-  if (kept === null) return { kind: 'fuse', mountPoint, source, transport, payloadBytes, keeper: null };
-  const identity = parseIdentity(kept);
-  const fd = fieldsOf(kept).get('fd');
-  if (identity === null || typeof fd !== 'number' || !Number.isSafeInteger(fd)) return null;
-  return { kind: 'fuse', mountPoint, source, transport, payloadBytes, keeper: { ...identity, fd } };
+  const keeper = parseKeeper(fields.get('keeper'));
+  return keeper === undefined ? null : { kind: 'fuse', mountPoint, source, transport, payloadBytes, keeper };
+}
+
+/** Undefined: it is neither one nor null. */
+function parseKeeper(value: unknown): Keeper | null | undefined {
+  if (value === null) return null;
+  const identity = parseIdentity(value);
+  const fd = fieldsOf(value).get('fd');
+  if (identity === null || typeof fd !== 'number' || !Number.isSafeInteger(fd)) return undefined;
+  return { ...identity, fd };
 }
 
 function parseNumber(value: unknown): number | null | undefined {
@@ -67,7 +77,10 @@ function parseUblk(fields: Map<string, unknown>): UblkTraces | null {
 function parseNbd(fields: Map<string, unknown>): NbdTraces | null {
   const index = parseNumber(fields.get('index'));
   const backend = fields.get('backend');
-  return index === undefined || typeof backend !== 'string' ? null : { kind: 'nbd', index, backend };
+  // The first version of these records had none.
+  const keeper = parseKeeper(fields.get('keeper') ?? null);
+  if (index === undefined || typeof backend !== 'string' || keeper === undefined) return null;
+  return { kind: 'nbd', index, backend, keeper };
 }
 
 /** Null for what no driver of this version has left. */

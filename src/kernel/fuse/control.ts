@@ -4,12 +4,12 @@ import type { DeviceHolder } from '../../native/holders.ts';
 import type { DetachOptions, KernelDevice, KernelHost, KernelShape, ServedQueues } from '../contract.ts';
 import { drained, drainMilliseconds } from '../drain.ts';
 import { deviceBusy, deviceHolders, realHolders } from '../in-use.ts';
+import { endKeeper } from '../keeper.ts';
 import { removeLink } from '../link.ts';
 import type { KeptRecord } from '../record.ts';
 import type { FuseTraces } from '../traces.ts';
 import { askHelper } from './ask-helper.ts';
 import { removeMountPoint } from './cleanup.ts';
-import { endKeeper } from './keeper.ts';
 import type { FuseSession } from './session.ts';
 
 /** What the kernel has cached may be much, and the array slow. */

@@ -368,32 +368,60 @@ describe('an NBD connection', () => {
     assert.deepEqual(device.seen, [], 'a write without all its data is not carried out');
   });
 
-  it('takes up nothing more once it is to be quiet, and answers what it took up', async () => {
-    const world = new World({ seed: 5 });
-    const io = world.io('server');
-    const device = new Wrapped(io, true);
-    let ended = false;
-    const connection = new NbdConnection(io, device, { slots: 2, payloadBytes }, () => (ended = true));
-    await world.drive(
-      io.listen(address, {
-        onAccepted: (socket) => {
-          io.later({ run: () => connection.start(socket) });
-          return connection;
+  it('once it is quiet, somebody else goes on with the stream: every request is answered once', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.nat(),
+        fc.array(ask, { minLength: 1, maxLength: 30 }),
+        fc.array(fc.nat(), { maxLength: 20 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 0, max: 30 }),
+        async (seed, drawn, cuts, slots, after) => {
+          const asks = asksOf(drawn);
+          const replyBytes = asks.reduce((sum, { type, length }) => sum + 16 + (type === 0 ? length : 0), 0);
+          const world = new World({ seed });
+          const io = world.io('server');
+          const device = new Wrapped(io, true);
+          let ended = 0;
+          const make = (): NbdConnection => new NbdConnection(io, device, { slots, payloadBytes }, () => (ended += 1));
+          const first = make();
+          const second = make();
+          let now: SocketOwner = first;
+          let accepted: Socket | null = null;
+          // The socket's owner changes, as that of a descriptor does.
+          const owner: SocketOwner = {
+            onConnected: () => {},
+            onReceived: (result) => now.onReceived(result),
+            onSent: (result) => now.onSent(result),
+            onClosed: () => now.onClosed(),
+          };
+          await world.drive(
+            io.listen(address, {
+              onAccepted: (socket) => {
+                accepted = socket;
+                io.later({ run: () => first.start(socket) });
+                return owner;
+              },
+              onListenerFailed: () => assert.fail(),
+            }),
+          );
+          const client = new Client(world.io('client'), cut(streamOf(asks), cuts));
+          await world.run({ until: () => accepted !== null });
+          const clock = world.io('clock');
+          await world.drive(clock.sleep(after));
+          first.quiesce();
+          await world.run({ until: () => first.isQuiet });
+          const taken = device.seen.length;
+          await world.drive(clock.sleep(10));
+          assert.equal(device.seen.length, taken, 'nothing is taken up by one that is quiet');
+          now = second;
+          io.later({ run: () => second.start(accepted ?? assert.fail()) });
+          await world.run({ until: () => client.received.length >= replyBytes });
+          assert.equal(parseReplies(client.received, asks).size, asks.length);
+          client.close();
+          await world.run({ until: () => ended === 1 });
         },
-        onListenerFailed: () => assert.fail(),
-      }),
-    );
-    const asks = Array.from({ length: 10 }, (): Ask => ({ type: 0, flags: 0, offset: 0, length: 512 }));
-    const client = new Client(world.io('client'), [streamOf(asks)]);
-    await world.run({ until: () => device.seen.length > 0 });
-    connection.quiesce();
-    const taken = device.seen.length;
-    await world.run({ until: () => connection.underWay === 0 });
-    await world.drive(world.io('clock').sleep(100));
-    assert.equal(device.seen.length, taken);
-    assert.equal(parseReplies(client.received, asks).size, taken);
-    connection.stop();
-    await world.run({ until: () => ended });
-    assert.equal(client.ended, true);
-  });
+      ),
+      { numRuns: 100 },
+    ));
 });

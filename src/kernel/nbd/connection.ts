@@ -97,16 +97,30 @@ export class NbdConnection implements SocketOwner, ReplyPort {
     this.#receive();
   }
 
-  /** Takes up nothing more; what was taken up is answered. */
+  /**
+   * Receives nothing more but the rest of a request that has begun; what was received is answered. Then the stream stands
+   * between two requests (`isQuiet`), and somebody else may go on with it.
+   */
   quiesce(): void {
     this.#quiet = true;
+    this.#socket?.interruptReceive();
+  }
+
+  get isQuiet(): boolean {
+    if (this.#over) return this.underWay === 0;
+    return this.#quiet && this.#isBetweenRequests && this.#socket?.receiving !== true && this.underWay === 0;
+  }
+
+  get #isBetweenRequests(): boolean {
+    return this.#staged === this.#stagedEnd && this.#filling === null;
   }
 
   onConnected(): void {}
 
   #receive(): void {
     const socket = this.#socket;
-    if (socket === null || socket.receiving || this.#over || this.#quiet) return;
+    if (socket === null || socket.receiving || this.#over) return;
+    if (this.#quiet && this.#isBetweenRequests) return;
     const filling = this.#filling;
     if (filling !== null) {
       socket.receive(filling.data + this.#filled, filling.length - this.#filled, true);
@@ -117,10 +131,15 @@ export class NbdConnection implements SocketOwner, ReplyPort {
       this.#stagedEnd -= this.#staged;
       this.#staged = 0;
     }
-    socket.receive(this.#memory + this.#stagedEnd, stagingBytes - this.#stagedEnd);
+    const end = this.#quiet ? requestBytes : stagingBytes;
+    socket.receive(this.#memory + this.#stagedEnd, end - this.#stagedEnd);
   }
 
   onReceived(result: number): void {
+    if (result === -errno.ECANCELED && this.#quiet) {
+      this.#advance();
+      return;
+    }
     if (result <= 0) {
       this.#onPeerEnded(result);
       return;
@@ -144,7 +163,7 @@ export class NbdConnection implements SocketOwner, ReplyPort {
 
   /** Takes up what is there and can be taken up; then receives, unless there is no slot for what would come. */
   #advance(): void {
-    if (this.#over || this.#quiet) return;
+    if (this.#over) return;
     const filling = this.#filling;
     if (filling !== null && this.#filled === filling.length) {
       this.#filling = null;

@@ -4,6 +4,7 @@ import type { DeviceHolder } from '../../native/holders.ts';
 import type { DetachOptions, KernelDevice, KernelHost, KernelShape } from '../contract.ts';
 import { drained, drainMilliseconds } from '../drain.ts';
 import { deviceBusy, deviceHolders, realHolders } from '../in-use.ts';
+import { startKeeper } from '../keeper.ts';
 import { removeLink } from '../link.ts';
 import type { KeptRecord } from '../record.ts';
 import type { NbdTraces } from '../traces.ts';
@@ -97,6 +98,7 @@ export class NbdDevice implements KernelDevice {
     this.#leaving = true;
     const quiet = Promise.all(this.#sockets.served.map((queues) => queues.quiesce())).then(() => true);
     if ((await Promise.race([quiet, this.#host.sleep(quiesceMilliseconds)])) === true) {
+      await this.#leaveConnection();
       this.#record.update({ handedOver: true });
       return;
     }
@@ -104,6 +106,15 @@ export class NbdDevice implements KernelDevice {
       'kernel-device-failed',
       `${this.name}: requests were not answered within ${quiesceMilliseconds / 1000} s`,
     );
+  }
+
+  /** Nothing of it is being received or sent any more. Without a keeper the next process gets a new one, and waits for more. */
+  async #leaveConnection(): Promise<void> {
+    try {
+      this.#record.updateTraces({ keeper: await startKeeper(this.#sockets.only) });
+    } catch (error) {
+      if (!(error instanceof CausewayError)) throw error;
+    }
   }
 
   async detach(options: DetachOptions): Promise<void> {

@@ -10,9 +10,12 @@
  */
 import fs from 'node:fs';
 import { CausewayError } from '../../base/errors.ts';
+import { closeDescriptor } from '../../native/descriptors.ts';
+import { peerHasEnded } from '../../native/socket-pair.ts';
 import type { KernelHost } from '../contract.ts';
 import { drained } from '../drain.ts';
 import type { Cleared, DeviceOptions, KernelDriver } from '../driver.ts';
+import { endKeeper, takeKept } from '../keeper.ts';
 import { makeLink } from '../link.ts';
 import type { ProcessIdentity } from '../process-identity.ts';
 import type { KeptRecord } from '../record.ts';
@@ -65,7 +68,7 @@ async function build(host: KernelHost, options: DeviceOptions, record: NbdRecord
   if (connections < host.reactors) {
     notes.push('one reactor serves it: over several connections unanswered requests would not outlive a crash');
   }
-  const sockets = new NbdSockets(connections);
+  const sockets = NbdSockets.make(connections);
   try {
     await sockets.serve(host, options, survive ? firstReactor(options.name, host) : 0);
     const answer = await askHelper(
@@ -126,6 +129,8 @@ async function releaseIfThere(host: KernelHost, record: NbdRecord): Promise<void
  * - An answer names the request and how often it was sent. This process answers only what it received over the new
  *   connection, and the old one has nobody at its other end: claim.ts waits until nothing of the dead process is left.
  *
+ * A process that hands its device over leaves the connection itself, between two requests: then nothing comes again at all.
+ *
  * What comes again may have been executed before; its outcome is unknown exactly as after a lost path, and the volume's ghost
  * file, which was read before anything is served here, holds its range until the old controllers can not execute it any more.
  */
@@ -139,7 +144,8 @@ async function resume(
   const { backend } = record.traces;
   const { device, volume } = record.now;
   if (device === null || !isOurs(device, backend) || sizeBytesOf(device) === 0) return null;
-  const sockets = await reconnect(host, device, backend);
+  const kept = takeSocket(record);
+  const sockets = kept === null ? await reconnect(host, device, backend) : NbdSockets.adopt(kept);
   try {
     await sockets.serve(host, options, firstReactor(options.name, host));
   } catch (error) {
@@ -154,13 +160,28 @@ async function resume(
   return new NbdDevice(host, record, sockets, makeLink(record.now.link, device), notes);
 }
 
+/**
+ * The connection of a process that handed its device over: it stands between two requests, and all before are answered. The
+ * keeper ends before anything is received, so that a connection of which only we know how far it was read dies with us.
+ */
+function takeSocket(record: NbdRecord): number | null {
+  const { keeper } = record.traces;
+  if (keeper === null) return null;
+  const fd = takeKept(keeper);
+  endKeeper(keeper);
+  record.updateTraces({ keeper: null });
+  if (fd === null || !peerHasEnded(fd)) return fd;
+  closeDescriptor(fd);
+  return null;
+}
+
 /** The kernel takes a new connection only once it has seen that the old one has ended, and says nothing if it did not. */
 async function reconnect(host: KernelHost, device: string, backend: string): Promise<NbdSockets> {
   const until = host.now() + deadMilliseconds;
   for (;;) {
     // A moment for the kernel to receive what the dead process had still sent.
     await host.sleep(deadStep);
-    const sockets = new NbdSockets(1);
+    const sockets = NbdSockets.make(1);
     try {
       const work = { kind: 'reconnect', device, backend, sockets: 1 } as const;
       await askHelper(host, work, reconnectMilliseconds, sockets.kernelEnds);
@@ -179,7 +200,8 @@ async function reconnect(host: KernelHost, device: string, backend: string): Pro
 
 /** Found by its backend identifier, so also if the process died before it could write down which device it got. */
 async function clear(host: KernelHost, record: NbdRecord): Promise<Cleared> {
-  const { backend } = record.traces;
+  const { backend, keeper } = record.traces;
+  endKeeper(keeper);
   const device = findDevice(backend);
   if (device === null) return { device: null, held: false };
   const answer = await askHelper(host, { kind: 'release', device, backend }, releaseMilliseconds);
@@ -193,6 +215,7 @@ export const nbdDriver: KernelDriver<NbdTraces> = {
     kind: 'nbd',
     index: null,
     backend: `causeway:${name}:${fs.readFileSync('/proc/sys/kernel/random/uuid', 'utf8').trim()}`,
+    keeper: null,
   }),
   build,
   resume,

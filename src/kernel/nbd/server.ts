@@ -34,6 +34,6 @@ export class NbdQueueServer implements KernelQueueServer {
   async quiesce(): Promise<void> {
     this.#connection.quiesce();
     // Rare, and short: a step of waiting costs less than telling of every answer would.
-    while (this.underWay > 0) await this.#io.sleep(quiesceStep);
+    while (!this.#connection.isQuiet) await this.#io.sleep(quiesceStep);
   }
 }

@@ -1,4 +1,5 @@
 /** The connections of an NBD device, as the control side sees them. */
+import { assert } from '../../base/assert.ts';
 import { CausewayError } from '../../base/errors.ts';
 import { closeDescriptor } from '../../native/descriptors.ts';
 import { systemError } from '../../native/libc.ts';
@@ -31,16 +32,27 @@ export class NbdSockets {
   readonly #copies: number[] = [];
   readonly served: ServedQueues[] = [];
 
+  private constructor(pairs: readonly Pair[]) {
+    this.#pairs.push(...pairs);
+  }
+
+  /** The one connection that another process has served; the kernel's end is with the kernel. */
+  static adopt(ours: number): NbdSockets {
+    return new NbdSockets([{ kernel: -1, ours }]);
+  }
+
   /** @throws CausewayError `kernel-device-unavailable` */
-  constructor(count: number) {
+  static make(count: number): NbdSockets {
+    const sockets = new NbdSockets([]);
     for (let left = count; left > 0; left -= 1) {
       const pair = makeSocketPair(bufferBytes);
       if (typeof pair === 'number') {
-        this.abandon();
+        sockets.abandon();
         throw systemError('kernel-device-unavailable', 'cannot make a pair of sockets', -pair);
       }
-      this.#pairs.push({ kernel: pair[0], ours: pair[1] });
+      sockets.#pairs.push({ kernel: pair[0], ours: pair[1] });
     }
+    return sockets;
   }
 
   /** For the kernel. */
@@ -80,6 +92,13 @@ export class NbdSockets {
         throw error;
       }
     }
+  }
+
+  /** A descriptor of the only connection, for a keeper. */
+  get only(): number {
+    const [copy, ...others] = this.#copies;
+    assert(copy !== undefined && others.length === 0, 'there is one connection');
+    return copy;
   }
 
   /** Ends every connection at once: no request is received or answered any more. */

@@ -1,20 +1,19 @@
 /**
- * The keeper of a FUSE connection: a process that does nothing but hold /dev/fuse open. The connection lives for as long
- * as anybody does, so when the process that serves it dies, requests wait instead of failing; the next one takes a copy
- * of the descriptor out of the keeper (pidfd_getfd) and serves on.
+ * A keeper: a process that does nothing but hold a descriptor open. What is behind it lives for as long as anybody does that,
+ * so when the process that serves it dies, requests wait instead of failing; the next one takes a copy of the descriptor
+ * out of the keeper (pidfd_getfd) and serves on. Of FUSE it keeps /dev/fuse, for as long as there is a device; of NBD the
+ * connection to the kernel, while a device changes hands.
  *
  * It is `sleep`, in a session of its own, started with the descriptor as its fourth: small, found on every Linux, and with
  * nothing in it that could fail. It goes with the device, or by itself long after.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { CausewayError } from '../../base/errors.ts';
-import { systemError } from '../../native/libc.ts';
-import { descriptorOf } from '../../native/pidfd.ts';
-import { identityOf, isAlive } from '../process-identity.ts';
-import type { FuseTraces } from '../traces.ts';
-
-export type Keeper = NonNullable<FuseTraces['keeper']>;
+import { CausewayError } from '../base/errors.ts';
+import { systemError } from '../native/libc.ts';
+import { descriptorOf } from '../native/pidfd.ts';
+import { identityOf, isAlive } from './process-identity.ts';
+import type { Keeper } from './traces.ts';
 
 /** The number of the descriptor there. */
 const keptAs = 3;
@@ -29,14 +28,14 @@ export async function startKeeper(fd: number): Promise<Keeper> {
     await once(child, 'spawn');
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CausewayError('kernel-device-unavailable', `cannot start a keeper of /dev/fuse: ${why}`, { cause });
+    throw new CausewayError('kernel-device-unavailable', `cannot start a keeper of a device: ${why}`, { cause });
   }
   const identity = child.pid === undefined ? null : identityOf(child.pid);
-  if (identity === null) throw new CausewayError('kernel-device-failed', 'the keeper of /dev/fuse ended at once');
+  if (identity === null) throw new CausewayError('kernel-device-failed', 'the keeper of a device ended at once');
   return { ...identity, fd: keptAs };
 }
 
-/** A descriptor of the kept connection, non-blocking as it was; null if the keeper is gone, and the connection with it. */
+/** A descriptor of what is kept, as it was; null if the keeper is gone. */
 export function takeKept(keeper: Keeper): number | null {
   if (!isAlive(keeper)) return null;
   const fd = descriptorOf(keeper.pid, keeper.fd);
@@ -44,7 +43,7 @@ export function takeKept(keeper: Keeper): number | null {
   if (!isAlive(keeper)) return null;
   throw systemError(
     'kernel-device-failed',
-    `cannot take /dev/fuse over from process ${keeper.pid}`,
+    `cannot take a device over from process ${keeper.pid}`,
     -fd,
     'Run as root.',
   );
