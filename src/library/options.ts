@@ -5,9 +5,11 @@ import type { AttachOptions as HostAttachOptions } from '../host/contract.ts';
 import { checkInstanceName } from '../host/runtime-dir.ts';
 import type { FuseTransport, KernelDeviceKind } from '../kernel/contract.ts';
 
+/** What is about a kernel device. */
+type NotOfVolumes = 'kernelDevice' | 'fuseTransport' | 'surviveCrash' | 'companion' | 'allowDangerousIoctls';
+
 /** How `attach` reaches a volume. All of it is optional. */
-export interface AttachOptions
-  extends Omit<HostAttachOptions, 'name' | 'kernelDevice' | 'fuseTransport' | 'surviveCrash'> {
+export interface AttachOptions extends Omit<HostAttachOptions, 'name' | NotOfVolumes> {
   /** What events and error messages call the volume; `volume-1`, `volume-2`, … when left out. */
   readonly name?: string;
 }
