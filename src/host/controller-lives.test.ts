@@ -52,6 +52,10 @@ describe('lives of controllers', () => {
     assert.equal(many.instances(), null);
     const heir = new ControllerLives();
     heir.inherit(-1, 1, null);
+    heir.began(2, 1, instance(7), 1000);
     assert.equal(heir.instances(), null);
+    // Once what was inherited is fenced, only those are left that are known.
+    heir.ended(-1, 1);
+    assert.deepEqual(heir.instances(), [instance(7)]);
   });
 });

@@ -20,6 +20,9 @@ const word = { tag: 0, controller: 1, epoch: 2, cntlid: 3, ciu: 4, cirnLow: 5, c
 const wordsPerLife = 8;
 const tag = { free: 0, claimed: 1, taken: 2 } as const;
 
+/** In place of a controller id: who inherited something does not know of which controllers. */
+const unknownController = -1;
+
 export const controllerLivesBytes = (headWords + maxLives * wordsPerLife) * 4;
 
 export class ControllerLives {
@@ -43,10 +46,10 @@ export class ControllerLives {
     this.#enter(controller, epoch, instance);
   }
 
-  /** Those that an earlier program left, under one name for all; null: not all of them are known. */
+  /** Those that an earlier program left, under one name for all; null: not all of them are known, until they are fenced. */
   inherit(controller: number, epoch: number, instances: readonly ControllerInstance[] | null): void {
-    if (instances === null) Atomics.store(this.#words, overflowWord, 1);
-    else for (const instance of instances) this.#enter(controller, epoch, instance);
+    const known = instances ?? [{ cntlid: unknownController, ciu: 0, cirn: 0n }];
+    for (const instance of known) this.#enter(controller, epoch, instance);
   }
 
   /** As long as that any life may need: those that an earlier program left are not counted. Milliseconds. */
@@ -101,6 +104,7 @@ export class ControllerLives {
       // One that was being entered: nothing had been sent to it by who did so.
       if (words[at] !== tag.taken) continue;
       const cntlid = words[at + word.cntlid]!;
+      if (cntlid === unknownController) return null;
       const ciu = words[at + word.ciu]!;
       const low = BigInt.asUintN(32, BigInt(words[at + word.cirnLow]!));
       const high = BigInt.asUintN(32, BigInt(words[at + word.cirnHigh]!));

@@ -29,7 +29,7 @@ export const earlierProgram = { controller: -1, epoch: 1 } as const;
 /** The file begins with a header, alone on its page; the memory that the reactors share follows. */
 export const sharedOffset = 4096;
 
-const version = 3;
+const version = 4;
 
 /** The gate, behind it the ledger, and then the controllers. */
 export function sharedBytes(reactors: number): number {

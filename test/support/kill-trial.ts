@@ -29,6 +29,8 @@ export interface KillTrial {
   readonly words?: readonly string[];
   readonly sizeBytes?: number;
   readonly depth?: number;
+  /** What is done with the device before the load. */
+  readonly first?: (device: string) => Promise<void>;
 }
 
 export interface KillReport extends LoadFigures {
@@ -135,6 +137,7 @@ export async function killTrial(trial: KillTrial): Promise<KillReport> {
   };
   try {
     const device = await attach();
+    await trial.first?.(device);
     const restarts: number[] = [];
     const plan = { device, seed: trial.seed, sizeBytes, depth: trial.depth ?? 16 };
     const load = await withVerifiedLoad(plan, async (isOver) => {

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { requires } from '../support/requires.ts';
-import { freePorts } from './harness/free-ports.ts';
-import { RemoteTarget } from './harness/nvmet-remote.ts';
-import { guestProgram, runChecks } from './harness/run-checks.ts';
-import { tryTarget } from './harness/target-trial.ts';
-import { whileGuestRuns } from './harness/while-guest-runs.ts';
+import { freePorts } from '../vm/harness/free-ports.ts';
+import { RemoteTarget } from '../vm/harness/nvmet-remote.ts';
+import { guestProgram, runChecks } from '../vm/harness/run-checks.ts';
+import { tryTarget } from '../vm/harness/target-trial.ts';
+import { whileGuestRuns } from '../vm/harness/while-guest-runs.ts';
 
 const kernel = '6.12';
 const seconds = 400;

@@ -1,7 +1,7 @@
 /** `causeway array` under Linux's own initiator: discovery, native multipath, ANA, loss and return of a port. */
 import { describe, test } from 'node:test';
 import { requires } from '../support/requires.ts';
-import { runChecks } from './harness/run-checks.ts';
+import { runChecks } from '../vm/harness/run-checks.ts';
 
 describe("our array under Linux's initiator", requires('vm'), () => {
   // The oldest and the newest.

@@ -1,7 +1,7 @@
 /** ublk devices on the kernels that have them. */
 import { describe, test } from 'node:test';
 import { requires } from '../support/requires.ts';
-import { runChecks } from './harness/run-checks.ts';
+import { runChecks } from '../vm/harness/run-checks.ts';
 
 describe('ublk', requires('vm'), () => {
   // Debian's 6.1 has none.

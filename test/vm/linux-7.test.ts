@@ -1,0 +1,3 @@
+import { testShortBoot } from './harness/short-boot.ts';
+
+testShortBoot('7');
