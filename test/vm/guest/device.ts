@@ -10,13 +10,15 @@ import { askDevice } from '../../../src/cli/ask.ts';
 import { startArray } from '../../../src/demo/array-thread.ts';
 import { callControl } from '../../../src/host/control-client.ts';
 import { pathRank } from '../../../src/multipath/state.ts';
-import { freshName, type Running, startReady, traces } from '../../support/cli.ts';
+import { freshName, type Running, setPatience, startReady, traces } from '../../support/cli.ts';
 import { attempt, run, shell } from '../../support/commands.ts';
 import { killTrial, stuckTasks, withVerifiedLoad } from '../../support/kill-trial.ts';
 import { makeTree, readTree, treeProgram } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
 import { check } from '../harness/check.ts';
 
+// Its attached programs live on, through all that is done with a device.
+setPatience(3_600_000);
 const mebi = 2 ** 20;
 /** xfs takes no less. */
 const sizeBytes = 320 * mebi;

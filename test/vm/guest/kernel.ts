@@ -4,10 +4,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import { run } from '../../support/commands.ts';
+import { setPatience } from '../../support/cli.ts';
 import { killTrial } from '../../support/kill-trial.ts';
 import { lacking } from '../../support/requires.ts';
 import { check } from '../harness/check.ts';
 
+// An attached program lives on while a slow guest does other things.
+setPatience(900_000);
 const mebi = 2 ** 20;
 const [line = '', ...kinds] = process.argv.slice(2);
 const seed = Number(process.env['CAUSEWAY_SEED'] ?? 1);
