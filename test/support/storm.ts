@@ -14,10 +14,12 @@ export interface StormOptions {
   readonly rounds?: readonly number[];
   /** How long ports stay lost, milliseconds: at least and at most. */
   readonly lost?: readonly [number, number];
+  /** Rounds are counted here as they end: whoever looks need not wait for the last one. */
+  readonly done?: Rounds;
 }
 
-/** How many rounds of each size there were. */
-export type Rounds = ReadonlyMap<number, number>;
+/** How many rounds of each size there were, by size. */
+export type Rounds = Map<number, number>;
 
 const defaultRounds = [1, 1, 3, 1, 2, 4, 1, 3, 2, 1];
 /** Between two rounds, milliseconds. */
@@ -27,11 +29,10 @@ const longestPause = 500;
 const returnBound = 20_000;
 
 /** Lasts until `milliseconds` have passed; then every port is open again. */
-export async function storm(scene: Scene, options: StormOptions): Promise<Rounds> {
+export async function storm(scene: Scene, options: StormOptions): Promise<void> {
   const random = new Random(options.seed);
   const until = performance.now() + options.milliseconds;
-  const { kinds = ['close'], rounds = defaultRounds, lost = [100, 800] } = options;
-  const done = new Map<number, number>();
+  const { kinds = ['close'], rounds = defaultRounds, lost = [100, 800], done } = options;
   const { ports } = scene.array;
   try {
     for (let round = 0; performance.now() < until; round += 1) {
@@ -49,13 +50,12 @@ export async function storm(scene: Scene, options: StormOptions): Promise<Rounds
       await Promise.all(victims.map((port) => lose(scene, port, kind)));
       await sleep(between(random, lost[0], lost[1]));
       await Promise.all(victims.map((port) => scene.array.fault('openPort', [port + 1])));
-      done.set(size, (done.get(size) ?? 0) + 1);
+      done?.set(size, (done.get(size) ?? 0) + 1);
       await sleep(between(random, shortestPause, longestPause));
     }
   } finally {
     await Promise.all(ports.map((_port, index) => scene.array.fault('openPort', [index + 1])));
   }
-  return done;
 }
 
 /** Ports whose path carries I/O. */
