@@ -2,11 +2,11 @@
 import { CausewayError } from '../../base/errors.ts';
 import type { DeviceHolder } from '../../native/holders.ts';
 import type { DetachOptions, KernelDevice, KernelHost, KernelShape, ServedQueues } from '../contract.ts';
-import { drained, drainMilliseconds } from '../drain.ts';
 import { deviceBusy, deviceHolders, realHolders } from '../in-use.ts';
 import { endKeeper } from '../keeper.ts';
 import { removeLink } from '../link.ts';
 import type { KeptRecord } from '../record.ts';
+import { drained, drainMilliseconds, notDrained, quiesced, whenLost } from '../served-queues.ts';
 import type { FuseTraces } from '../traces.ts';
 import { askHelper } from './ask-helper.ts';
 import { removeMountPoint } from './cleanup.ts';
@@ -15,8 +15,6 @@ import type { FuseSession } from './session.ts';
 /** What the kernel has cached may be much, and the array slow. */
 const flushMilliseconds = 60_000;
 const resizeMilliseconds = 30_000;
-/** Everything that was taken up is with the array, as above. */
-const quiesceMilliseconds = 15_000;
 
 export class FuseDevice implements KernelDevice {
   readonly kind = 'fuse';
@@ -56,13 +54,7 @@ export class FuseDevice implements KernelDevice {
     this.survives = session.canSurvive;
     this.made = volume;
     this.transport = session.transport === 'uring' ? 'FUSE over io_uring' : 'FUSE over /dev/fuse';
-    this.lost = new Promise((resolve) => {
-      for (const queues of served) {
-        void queues.ended.then((failure) => {
-          if (!this.#leaving) resolve(failure ?? 'the FUSE connection was aborted or unmounted');
-        });
-      }
-    });
+    this.lost = whenLost(this.#served, () => this.#leaving, 'the FUSE connection was aborted or unmounted');
   }
 
   holders(): readonly DeviceHolder[] {
@@ -89,15 +81,8 @@ export class FuseDevice implements KernelDevice {
       throw new CausewayError('kernel-device-failed', `${this.path} (${this.name}) cannot be handed over`);
     }
     this.#leaving = true;
-    const quiet = Promise.all(this.#served.map((queues) => queues.quiesce())).then(() => true);
-    if ((await Promise.race([quiet, this.#host.sleep(quiesceMilliseconds)])) === true) {
-      this.#record.update({ handedOver: true });
-      return;
-    }
-    throw new CausewayError(
-      'kernel-device-failed',
-      `${this.name}: requests were not answered within ${quiesceMilliseconds / 1000} s`,
-    );
+    await quiesced(this.#host, this.name, this.#served);
+    this.#record.update({ handedOver: true });
   }
 
   async detach(options: DetachOptions): Promise<void> {
@@ -146,9 +131,6 @@ export class FuseDevice implements KernelDevice {
       return;
     }
     // The descriptors stay open: a reactor still uses them, and a number that is given out anew would be worse.
-    throw new CausewayError(
-      'kernel-device-failed',
-      `${this.name}: the device is gone, but requests of it did not come back within ${drainMilliseconds / 1000} s`,
-    );
+    throw notDrained(this.name);
   }
 }

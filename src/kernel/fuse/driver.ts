@@ -2,7 +2,7 @@
 import { CausewayError } from '../../base/errors.ts';
 import type { KernelHost, ServedQueues } from '../contract.ts';
 import type { Cleared, DeviceOptions, KernelDriver } from '../driver.ts';
-import { drained, drainMilliseconds } from '../drain.ts';
+import { drained, drainMilliseconds } from '../served-queues.ts';
 import { endKeeper, startKeeper, takeKept } from '../keeper.ts';
 import { makeLink } from '../link.ts';
 import type { ProcessIdentity } from '../process-identity.ts';

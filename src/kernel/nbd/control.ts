@@ -2,11 +2,11 @@
 import { CausewayError } from '../../base/errors.ts';
 import type { DeviceHolder } from '../../native/holders.ts';
 import type { DetachOptions, KernelDevice, KernelHost, KernelShape } from '../contract.ts';
-import { drained, drainMilliseconds } from '../drain.ts';
 import { deviceBusy, deviceHolders, realHolders } from '../in-use.ts';
 import { startKeeper } from '../keeper.ts';
 import { removeLink } from '../link.ts';
 import type { KeptRecord } from '../record.ts';
+import { drained, drainMilliseconds, notDrained, quiesced, whenLost } from '../served-queues.ts';
 import type { NbdTraces } from '../traces.ts';
 import { DeathWatch } from './death-watch.ts';
 import type { NbdSockets } from './sockets.ts';
@@ -15,8 +15,6 @@ import { askHelper } from './work.ts';
 /** What the kernel has cached may be much, and the array slow. */
 const flushMilliseconds = 60_000;
 const changeMilliseconds = 30_000;
-/** Everything that was taken up is with the array: all paths down ends its waiting within 10 s. */
-const quiesceMilliseconds = 15_000;
 
 /** A forced detach ends what waits for a path within 10 s. */
 const answeredMilliseconds = 12_000;
@@ -59,13 +57,7 @@ export class NbdDevice implements KernelDevice {
     this.made = volume;
     const { length } = sockets.served;
     this.transport = length === 1 ? 'NBD' : `NBD over ${length} connections`;
-    this.lost = new Promise((resolve) => {
-      for (const queues of sockets.served) {
-        void queues.ended.then((failure) => {
-          if (!this.#leaving) resolve(failure ?? 'the NBD device was disconnected');
-        });
-      }
-    });
+    this.lost = whenLost(this.#sockets.served, () => this.#leaving, 'the NBD device was disconnected');
   }
 
   get #where(): { readonly device: string; readonly backend: string } {
@@ -96,16 +88,9 @@ export class NbdDevice implements KernelDevice {
       throw new CausewayError('kernel-device-failed', `${this.path} (${this.name}) cannot be handed over`);
     }
     this.#leaving = true;
-    const quiet = Promise.all(this.#sockets.served.map((queues) => queues.quiesce())).then(() => true);
-    if ((await Promise.race([quiet, this.#host.sleep(quiesceMilliseconds)])) === true) {
-      await this.#leaveConnection();
-      this.#record.update({ handedOver: true });
-      return;
-    }
-    throw new CausewayError(
-      'kernel-device-failed',
-      `${this.name}: requests were not answered within ${quiesceMilliseconds / 1000} s`,
-    );
+    await quiesced(this.#host, this.name, this.#sockets.served);
+    await this.#leaveConnection();
+    this.#record.update({ handedOver: true });
   }
 
   /** Nothing of it is being received or sent any more. Without a keeper the next process gets a new one, and waits for more. */
@@ -173,9 +158,6 @@ export class NbdDevice implements KernelDevice {
       return;
     }
     // The sockets stay: a reactor still uses them.
-    throw new CausewayError(
-      'kernel-device-failed',
-      `${this.name}: the device is gone, but requests of it did not come back within ${drainMilliseconds / 1000} s`,
-    );
+    throw notDrained(this.name);
   }
 }

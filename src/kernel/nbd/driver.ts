@@ -13,7 +13,7 @@ import { CausewayError } from '../../base/errors.ts';
 import { closeDescriptor } from '../../native/descriptors.ts';
 import { peerHasEnded } from '../../native/socket-pair.ts';
 import type { KernelHost } from '../contract.ts';
-import { drained } from '../drain.ts';
+import { drained } from '../served-queues.ts';
 import type { Cleared, DeviceOptions, KernelDriver } from '../driver.ts';
 import { endKeeper, takeKept } from '../keeper.ts';
 import { makeLink } from '../link.ts';

@@ -3,10 +3,10 @@ import { CausewayError } from '../../base/errors.ts';
 import { closeDescriptor } from '../../native/descriptors.ts';
 import type { DeviceHolder } from '../../native/holders.ts';
 import type { DetachOptions, KernelDevice, KernelHost, KernelShape, ServedQueues } from '../contract.ts';
-import { drained, drainMilliseconds } from '../drain.ts';
 import { deviceBusy, deviceHolders, realHolders } from '../in-use.ts';
 import { removeLink } from '../link.ts';
 import type { KeptRecord } from '../record.ts';
+import { drained, notDrained, quiesced, whenLost } from '../served-queues.ts';
 import type { UblkTraces } from '../traces.ts';
 import { feature, sectorBytes } from './abi.ts';
 import { UblkCommands } from './commands.ts';
@@ -20,8 +20,6 @@ const protectMilliseconds = 30_000;
 /** As above, and the device stops when all its requests were answered. */
 const stopMilliseconds = 60_000;
 const forcedStopMilliseconds = 15_000;
-/** Everything that was taken up is with the array, whose waiting ends as above. */
-const quiesceMilliseconds = 15_000;
 
 export interface UblkParts {
   readonly info: DeviceInfo;
@@ -67,13 +65,7 @@ export class UblkDevice implements KernelDevice {
     this.made = volume;
     const { queues, depth } = parts.info;
     this.transport = `ublk over io_uring, ${queues} ${queues === 1 ? 'queue' : 'queues'} of ${depth}`;
-    this.lost = new Promise((resolve) => {
-      for (const queues of parts.served) {
-        void queues.ended.then((failure) => {
-          if (!this.#leaving) resolve(failure ?? 'the ublk device was stopped by somebody else');
-        });
-      }
-    });
+    this.lost = whenLost(this.#parts.served, () => this.#leaving, 'the ublk device was stopped by somebody else');
   }
 
   holders(): readonly DeviceHolder[] {
@@ -104,15 +96,8 @@ export class UblkDevice implements KernelDevice {
       throw new CausewayError('kernel-device-failed', `${this.path} (${this.name}) cannot be handed over`);
     }
     this.#leaving = true;
-    const quiet = Promise.all(this.#parts.served.map((queues) => queues.quiesce())).then(() => true);
-    if ((await Promise.race([quiet, this.#host.sleep(quiesceMilliseconds)])) === true) {
-      this.#record.update({ handedOver: true });
-      return;
-    }
-    throw new CausewayError(
-      'kernel-device-failed',
-      `${this.name}: requests were not answered within ${quiesceMilliseconds / 1000} s`,
-    );
+    await quiesced(this.#host, this.name, this.#parts.served);
+    this.#record.update({ handedOver: true });
   }
 
   async detach(options: DetachOptions): Promise<void> {
@@ -153,10 +138,7 @@ export class UblkDevice implements KernelDevice {
       return;
     }
     // The descriptor stays open: a reactor still uses it, and a number that is given out anew would be worse.
-    throw new CausewayError(
-      'kernel-device-failed',
-      `${this.name}: the device is gone, but requests of it did not come back within ${drainMilliseconds / 1000} s`,
-    );
+    throw notDrained(this.name);
   }
 
   /** True: somebody has it open, and nothing has changed. */

@@ -5,7 +5,7 @@ import { closeDescriptor } from '../../native/descriptors.ts';
 import { errno, errnoName } from '../../native/errno.ts';
 import type { KernelHost, ServedQueues } from '../contract.ts';
 import type { Cleared, DeviceOptions, KernelDriver } from '../driver.ts';
-import { drained } from '../drain.ts';
+import { drained } from '../served-queues.ts';
 import { deviceHolders } from '../in-use.ts';
 import { makeLink } from '../link.ts';
 import type { ProcessIdentity } from '../process-identity.ts';
